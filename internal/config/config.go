@@ -1,0 +1,222 @@
+// Package config reads what Tanker is told to do: from a YAML file, or from the environment alone.
+//
+// It owns the names, defaults and bounds of every setting and reports everything that is wrong at once,
+// each problem with its line and path. It starts nothing and opens nothing but the files it is given.
+package config
+
+import "time"
+
+// Config is everything one Tanker is told. The zero value is not usable: begin with Default or Load.
+type Config struct {
+	// Listen is the address of the port that SDKs send to. Default 127.0.0.1:8080; an empty host means
+	// every interface.
+	Listen string `yaml:"listen"`
+
+	// DataDir is the folder of the journal: everything Tanker must not lose. Default tanker-data.
+	DataDir string `yaml:"data_dir"`
+
+	// TLS makes the port that SDKs send to speak HTTPS. Off by default.
+	TLS TLS `yaml:"tls"`
+
+	// Admin is the port for operators: metrics, health, status, dead letters.
+	Admin Admin `yaml:"admin"`
+
+	// Gateway bounds what SDKs may send.
+	Gateway Gateway `yaml:"gateway"`
+
+	// Journal says how events are kept on disk.
+	Journal Journal `yaml:"journal"`
+
+	// Log says what is logged, and how.
+	Log Log `yaml:"log"`
+
+	// Sources are those who may send: each has a write key. At least one is required.
+	Sources []Source `yaml:"sources"`
+
+	// Destinations are the Refiner environments that events go to: each has an API key. At least one
+	// is required.
+	Destinations []Destination `yaml:"destinations"`
+
+	// StopTimeout is how long a stopping server waits for requests and calls that have begun. What has
+	// not ended by then is repeated after the next start. Default 20s.
+	StopTimeout time.Duration `yaml:"stop_timeout"`
+}
+
+// TLS names a certificate and its key, both PEM files. Both are set or neither is.
+type TLS struct {
+	// CertFile holds the certificate, followed by those of the authorities between it and the root.
+	CertFile string `yaml:"cert_file"`
+
+	// KeyFile holds the certificate's private key.
+	KeyFile string `yaml:"key_file"`
+}
+
+// Enabled reports whether a certificate is named.
+func (t TLS) Enabled() bool { return t.CertFile != "" && t.KeyFile != "" }
+
+// Admin is the port for operators.
+type Admin struct {
+	// Listen is its address. Default 127.0.0.1:8081: reachable from this machine only.
+	Listen string `yaml:"listen"`
+
+	// Token is what a caller of the admin API must present. It is read from TANKER_ADMIN_TOKEN, TokenEnv or
+	// TokenFile; without any of them the server makes one at its first start and keeps it in the data
+	// directory, in the file admin-token.
+	Token Secret `yaml:"-"`
+
+	// TokenEnv names an environment variable that holds the token.
+	TokenEnv string `yaml:"token_env"`
+
+	// TokenFile names a file that holds the token.
+	TokenFile string `yaml:"token_file"`
+}
+
+// Gateway bounds what SDKs may send.
+type Gateway struct {
+	// MaxBody is the largest body of one request, after decompression. Default 4096000 bytes, as
+	// RudderStack has it.
+	MaxBody Size `yaml:"max_body"`
+
+	// MaxEventDepth is how deeply the values of one event may be nested. Default 64.
+	MaxEventDepth int `yaml:"max_event_depth"`
+
+	// MaxEventKeys is how many keys one event may have, at all levels together. Default 10000.
+	MaxEventKeys int `yaml:"max_event_keys"`
+
+	// MaxRequests is how many requests are worked on at the same time; one more is answered 503 with
+	// Retry-After. Default 10000.
+	MaxRequests int `yaml:"max_requests"`
+}
+
+// Journal says how events are kept on disk.
+type Journal struct {
+	// Sync says when an event counts as written. Default always: it is on the disk before the SDK gets
+	// its answer. A duration instead, such as 100ms, syncs that often: faster on slow disks, and a crash
+	// of the machine (not of the process) loses up to that much.
+	Sync Sync `yaml:"sync"`
+
+	// Retention is how long finished events are kept, so that they can be looked at and sent again.
+	// Unfinished ones are kept until they are finished. Default 168h.
+	Retention time.Duration `yaml:"retention"`
+
+	// MaxBytes is how large the journal may become; beyond it events are answered 503 and stay with the
+	// SDKs. Default 0: as much as the disk has free at the start, less MinFree.
+	MaxBytes Size `yaml:"max_bytes"`
+
+	// MinFree is how much of the disk must stay free; below it events are answered 503 and stay with
+	// the SDKs. Default 1GiB.
+	MinFree Size `yaml:"min_free"`
+}
+
+// Log says what is logged, and how. Logs go to standard error.
+type Log struct {
+	// Level is debug, info, warn or error. Default info. At debug there is a line for each accepted request
+	// and for each call to Refiner.
+	Level string `yaml:"level"`
+
+	// Format is text or json. Default text.
+	Format string `yaml:"format"`
+}
+
+// Source is one of those who may send: an app, a website, a server.
+type Source struct {
+	// Name is what the source is called in logs, metrics and everywhere else: letters, digits, - and _.
+	Name string `yaml:"name"`
+
+	// WriteKey is what the source's SDK presents. It is given here, by WriteKeyEnv or by WriteKeyFile.
+	WriteKey Secret `yaml:"write_key"`
+
+	// WriteKeyEnv names an environment variable that holds the write key.
+	WriteKeyEnv string `yaml:"write_key_env"`
+
+	// WriteKeyFile names a file that holds the write key.
+	WriteKeyFile string `yaml:"write_key_file"`
+
+	// Destinations are the names of the destinations that get the source's events. Left out, all of them
+	// do; an empty list means none.
+	Destinations []string `yaml:"destinations"`
+
+	// Enabled can be false: the SDK is then told that its source is disabled, and sends no more. Default true.
+	Enabled bool `yaml:"enabled"`
+}
+
+// Destination is one Refiner environment that events go to.
+type Destination struct {
+	// Name is what the destination is called in logs, metrics and everywhere else: letters, digits, -
+	// and _. The journal keeps its place in the log under this name.
+	Name string `yaml:"name"`
+
+	// APIKey is the environment's REST API key. It is given by APIKeyEnv or by APIKeyFile, never in the
+	// file itself.
+	APIKey Secret `yaml:"api_key"`
+
+	// APIKeyEnv names an environment variable that holds the API key.
+	APIKeyEnv string `yaml:"api_key_env"`
+
+	// APIKeyFile names a file that holds the API key.
+	APIKeyFile string `yaml:"api_key_file"`
+
+	// Endpoint is where the API is. Default https://api.refiner.io.
+	Endpoint string `yaml:"endpoint"`
+
+	// Profile is how events become calls: documented, as RudderStack documents its Refiner destination, or
+	// upstream, as RudderStack's transformer really does it. Default documented.
+	Profile string `yaml:"profile"`
+
+	// Encoding is how calls are written: json, or form with brackets for nested values. Default json.
+	// The upstream profile always sends a form.
+	Encoding string `yaml:"encoding"`
+
+	// UserAttributes renames traits of users before they are sent.
+	UserAttributes []Rename `yaml:"user_attributes"`
+
+	// AccountAttributes renames traits of accounts before they are sent.
+	AccountAttributes []Rename `yaml:"account_attributes"`
+
+	// Limits are the rates that Refiner permits, which Tanker keeps by itself.
+	Limits Limits `yaml:"limits"`
+
+	// MaxConcurrency is how many calls may be under way at the same time. Default 256.
+	MaxConcurrency int `yaml:"max_concurrency"`
+
+	// Window bounds what is read ahead and held in memory.
+	Window Window `yaml:"window"`
+
+	// Timeout is how long one call may take. Default 30s.
+	Timeout time.Duration `yaml:"timeout"`
+
+	// RetryFor is how long an event is tried again after its first failure before it becomes a dead
+	// letter. Default 72h.
+	RetryFor time.Duration `yaml:"retry_for"`
+
+	// Enabled can be false: nothing is delivered then, and what comes in for it in the meantime is kept
+	// for as long as Journal.Retention says. Default true.
+	Enabled bool `yaml:"enabled"`
+}
+
+// Rename gives a trait another name on its way to Refiner.
+type Rename struct {
+	// From is the trait's name in the event.
+	From string `yaml:"from"`
+
+	// To is its name at Refiner.
+	To string `yaml:"to"`
+}
+
+// Limits are calls a minute.
+type Limits struct {
+	// KeyPerMinute is for the API key as a whole. Default 4000; 0 means no limit.
+	KeyPerMinute int `yaml:"key_per_minute"`
+
+	// UserPerMinute is for each user. Default 100; 0 means no limit.
+	UserPerMinute int `yaml:"user_per_minute"`
+}
+
+// Window bounds what one destination reads ahead and holds in memory.
+type Window struct {
+	// Events is how many events. Default 10000.
+	Events int `yaml:"events"`
+
+	// Bytes is how much their bodies may be together. Default 32MiB.
+	Bytes Size `yaml:"bytes"`
+}

@@ -1,0 +1,37 @@
+package config
+
+import "time"
+
+// Default is the configuration before anybody has said anything: every setting at its default, no sources
+// and no destinations.
+func Default() *Config {
+	return &Config{
+		Listen:      "127.0.0.1:8080",
+		DataDir:     "tanker-data",
+		StopTimeout: 20 * time.Second,
+		Admin:       Admin{Listen: "127.0.0.1:8081"},
+		Gateway:     Gateway{MaxBody: 4_096_000, MaxEventDepth: 64, MaxEventKeys: 10_000, MaxRequests: 10_000},
+		Journal:     Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 1 << 30},
+		Log:         Log{Level: "info", Format: "text"},
+	}
+}
+
+// DefaultSource is a source of which nothing is said yet.
+func DefaultSource() Source {
+	return Source{Enabled: true}
+}
+
+// DefaultDestination is a destination of which nothing is said yet.
+func DefaultDestination() Destination {
+	return Destination{
+		Endpoint:       "https://api.refiner.io",
+		Profile:        "documented",
+		Encoding:       "json",
+		Limits:         Limits{KeyPerMinute: 4000, UserPerMinute: 100},
+		MaxConcurrency: 256,
+		Window:         Window{Events: 10_000, Bytes: 32 << 20},
+		Timeout:        30 * time.Second,
+		RetryFor:       72 * time.Hour,
+		Enabled:        true,
+	}
+}
