@@ -22,11 +22,16 @@ type Entry struct {
 	Retry Retry
 }
 
+// size is about what the entry takes in a pack.
+func (e *Entry) size() int {
+	return len(e.Body) + len(e.MessageID) + len(e.Type) + len(e.RequestIP) + 16
+}
+
 // Retry is the state of an event whose delivery has failed for the time being.
 type Retry struct {
-	Attempts int       // calls made so far
-	First    time.Time // when the first of them began
-	Next     time.Time // not to be tried again before
+	Attempts int       `json:"attempts"` // calls made so far
+	First    time.Time `json:"first"`    // when the first of them began
+	Next     time.Time `json:"next"`     // not to be tried again before
 }
 
 // Kind is what became of an event for one destination. Every event ends in exactly one kind.
@@ -42,13 +47,11 @@ const (
 
 // Outcome is what happened to one event at one destination.
 type Outcome struct {
-	Position  Position  `json:"position"`
-	MessageID string    `json:"messageId"`
-	Source    string    `json:"source"`
-	Kind      Kind      `json:"kind"`
-	Reason    string    `json:"reason,omitempty"`   // stable code, for filtered, rejected and dead
-	Attempts  int       `json:"attempts,omitempty"` // calls made for it
-	At        time.Time `json:"at"`
+	Position Position  `json:"position"`
+	Kind     Kind      `json:"kind"`
+	Reason   string    `json:"reason,omitempty"`   // stable code, for filtered, rejected and dead
+	Attempts int       `json:"attempts,omitempty"` // calls made for it
+	At       time.Time `json:"at"`
 
 	// Letter is what is kept of a dead event. Set when Kind is Dead, never otherwise.
 	Letter *DeadLetter `json:"-"`
@@ -65,7 +68,7 @@ type DeadLetter struct {
 	Type        string          `json:"type"`
 	ReceivedAt  time.Time       `json:"receivedAt"`
 	RequestIP   string          `json:"requestIp,omitempty"`
-	Event       json.RawMessage `json:"event"`
+	Event       json.RawMessage `json:"event"` // as it was sent
 	Reason      string          `json:"reason"`
 	Message     string          `json:"message"`
 	Method      string          `json:"method,omitempty"`

@@ -33,6 +33,16 @@ func (p Position) String() string {
 	return strconv.FormatUint(p.Seq(), 10) + "." + strconv.Itoa(p.Index())
 }
 
+// MarshalText writes the form of String, so that JSON shows positions as people write them.
+func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads the form of String.
+func (p *Position) UnmarshalText(text []byte) error {
+	var err error
+	*p, err = ParsePosition(string(text))
+	return err
+}
+
 // ParsePosition reads the form that String writes.
 func ParsePosition(s string) (Position, error) {
 	before, after, ok := strings.Cut(s, ".")

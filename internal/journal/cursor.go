@@ -1,0 +1,350 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// saveEvery is how often a changed cursor is saved. It bounds the outcomes that are read again after a crash,
+// nothing else.
+const saveEvery = time.Second
+
+// Start says where a destination that the journal does not know yet begins.
+type Start int
+
+// The places to begin.
+const (
+	FromNow       Start = iota // with the events that are accepted from now on
+	FromBeginning              // with the oldest event the journal holds
+)
+
+// CursorOptions say which destination reads what.
+type CursorOptions struct {
+	Destination string   // required; see ValidName
+	Sources     []string // whose events the destination gets; those added later begin now
+	Start       Start    // for a destination that is new
+}
+
+// Cursor is a destination's place in the journal: it hands out the events that are not finished, in the order
+// they were accepted, and takes their outcomes. One goroutine may call Next at a time; everything else is safe
+// for concurrent use.
+type Cursor struct {
+	journal     *Journal
+	destination string
+	prefixes    []string // of the subjects it reads: events.<source>. and replay.<destination>.
+	log         *slog.Logger
+
+	last uint64 // sequence of the last pack read; belongs to Next
+
+	finishing sync.Mutex // one Finish at a time, so that outcomes are applied in the order they are stored
+
+	mu       sync.Mutex
+	messages jetstream.MessagesContext // nil until the first Next
+	state    progress
+	place    place
+	totals   Totals
+	retries  map[Position]Retry
+	outcomes uint64 // sequence in OUTCOMES up to which outcomes are in here
+	revision uint64 // of the saved cursor
+	dirty    bool
+	failed   error
+	closed   bool
+
+	stop chan struct{}
+	done chan struct{}
+}
+
+// OpenCursor opens the cursor of a destination, or makes it. A destination has one open cursor at a time. Until it
+// is opened for the first time it holds nothing back from the janitor, so a server opens the cursors of all its
+// destinations, also of those that are switched off, before it accepts events.
+func (j *Journal) OpenCursor(ctx context.Context, opts CursorOptions) (*Cursor, error) {
+	c, err := j.newCursor(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.load(ctx, opts); err != nil {
+		j.release(c)
+		return nil, fmt.Errorf("cursor of %s: %w", opts.Destination, err)
+	}
+	go c.keepSaved()
+	return c, nil
+}
+
+func (j *Journal) newCursor(opts CursorOptions) (*Cursor, error) {
+	if !ValidName(opts.Destination) {
+		return nil, fmt.Errorf("%q cannot be the name of a destination", opts.Destination)
+	}
+	c := &Cursor{
+		journal: j, destination: opts.Destination, retries: map[Position]Retry{},
+		log:  j.opts.Logger.With("destination", opts.Destination),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	for _, source := range opts.Sources {
+		if !ValidName(source) {
+			return nil, fmt.Errorf("%q cannot be the name of a source", source)
+		}
+		c.prefixes = append(c.prefixes, subjectEvents+source+".")
+	}
+	c.prefixes = append(c.prefixes, subjectReplay+opts.Destination+".")
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil, ErrClosed
+	}
+	if j.held[opts.Destination] != nil {
+		return nil, fmt.Errorf("cursor of %s is open already", opts.Destination)
+	}
+	j.held[opts.Destination] = c
+	return c, nil
+}
+
+func (j *Journal) release(c *Cursor) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.held, c.destination)
+}
+
+// Next waits for the next pack that holds unfinished events and returns those, in order. The entries are the
+// caller's; their bodies share one buffer. Errors: the context's, ErrUnavailable, ErrClosed, ErrFenced, ErrCorrupt.
+func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
+	for {
+		if err := c.err(); err != nil {
+			return nil, err
+		}
+		messages, err := c.follow(ctx)
+		if err != nil {
+			return nil, err
+		}
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return nil, c.readError(ctx, err)
+		}
+		entries, err := c.take(msg)
+		if err != nil || len(entries) > 0 {
+			return entries, err
+		}
+	}
+}
+
+// follow returns what reads on after the last pack that was read.
+func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) {
+	c.mu.Lock()
+	messages := c.messages
+	c.mu.Unlock()
+	if messages != nil {
+		return messages, nil
+	}
+	filters := make([]string, len(c.prefixes))
+	for i, prefix := range c.prefixes {
+		filters[i] = prefix + ">"
+	}
+	cons, err := c.journal.events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: filters, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.last + 1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	messages, err = cons.Messages(jetstream.PullMaxMessagesWithBytesLimit(readAheadPacks, readAheadBytes))
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		messages.Stop()
+		return nil, ErrClosed
+	}
+	c.messages = messages
+	return messages, nil
+}
+
+// readError drops the reader after an error of its own, so that the next call begins anew.
+func (c *Cursor) readError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.messages != nil {
+		c.messages.Stop()
+		c.messages = nil
+	}
+	if c.closed {
+		return ErrClosed
+	}
+	if closedConn(err) || errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+		return ErrClosed
+	}
+	return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+}
+
+// take notes a pack as read and returns its unfinished events.
+func (c *Cursor) take(msg jetstream.Msg) ([]Entry, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w: %w", ErrCorrupt, err)
+	}
+	seq := meta.Sequence.Stream
+	if seq <= c.last {
+		return nil, nil
+	}
+	p, err := decodePack(msg.Data())
+	if err != nil {
+		return nil, fmt.Errorf("event pack %d: %w", seq, err)
+	}
+	c.last = seq
+	state := &packState{seq: seq, conn: p.source, at: p.entries[0].ReceivedAt}
+	if strings.HasPrefix(msg.Subject(), subjectReplay) {
+		state.conn = replays
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.place.wants(state.conn, seq) {
+		return nil, nil
+	}
+	done := c.state.read(state, len(p.entries))
+	left := p.entries[:0]
+	for i := range p.entries {
+		if done.has(i) {
+			continue
+		}
+		e := p.entries[i]
+		e.Position = At(seq, i)
+		e.Retry = c.retries[e.Position]
+		left = append(left, e)
+	}
+	return left, nil
+}
+
+// Finish stores what became of events and returns nil once that is on disk: from then on a restart does not
+// hand them out again. A dead event's letter is stored before its outcome. Outcomes of events that have one are
+// ignored. After an error some of the outcomes may be stored; Finish may be called again with all of them.
+func (c *Cursor) Finish(ctx context.Context, outcomes []Outcome) error {
+	c.finishing.Lock()
+	defer c.finishing.Unlock()
+	if err := c.err(); err != nil {
+		return err
+	}
+	fresh := c.unfinished(outcomes)
+	if len(fresh) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	for i := range fresh {
+		if fresh[i].Kind == Dead {
+			if err := c.journal.bury(ctx, c.destination, fresh[i].Outcome); err != nil {
+				return err
+			}
+		}
+	}
+	data, err := encodeOutcomes(fresh)
+	if err != nil {
+		return err
+	}
+	ack, err := c.journal.js.Publish(ctx, subjectOutcomes+c.destination, data)
+	if err != nil {
+		return writeError("store outcomes", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.apply(fresh, ack.Sequence)
+	return nil
+}
+
+// unfinished leaves out the outcomes of events that are not waiting for one.
+func (c *Cursor) unfinished(outcomes []Outcome) []storedOutcome {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fresh := make([]storedOutcome, 0, len(outcomes))
+	for i := range outcomes {
+		if pack := c.state.bySeq[outcomes[i].Position.Seq()]; pack != nil && !pack.done.has(outcomes[i].Position.Index()) {
+			fresh = append(fresh, storedOutcome{outcomes[i], pack.conn})
+		}
+	}
+	return fresh
+}
+
+// apply counts outcomes that are stored at a sequence of OUTCOMES.
+func (c *Cursor) apply(outcomes []storedOutcome, seq uint64) {
+	for i := range outcomes {
+		o := &outcomes[i]
+		if !c.state.finish(o.Position) {
+			continue
+		}
+		c.totals.add(o.Outcome)
+		c.place.finished(o.connection)
+		delete(c.retries, o.Position)
+	}
+	c.outcomes, c.dirty = seq, true
+}
+
+// Defer remembers, with the next save, that an event's delivery has failed for the time being.
+func (c *Cursor) Defer(pos Position, retry Retry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.state.finished(pos) {
+		c.retries[pos] = retry
+		c.dirty = true
+	}
+}
+
+// Close saves the cursor and ends it. A Next that waits returns ErrClosed.
+func (c *Cursor) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closed = true
+	if c.messages != nil {
+		c.messages.Stop()
+	}
+	c.mu.Unlock()
+	close(c.stop)
+	<-c.done
+	c.finishing.Lock()
+	defer c.finishing.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	err := c.save(ctx)
+	c.journal.release(c)
+	return err
+}
+
+func (c *Cursor) err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	return c.failed
+}
+
+// keepSaved saves the cursor while it changes, until it is closed.
+func (c *Cursor) keepSaved() {
+	defer close(c.done)
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+		err := c.save(ctx)
+		cancel()
+		if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			c.log.Error("cursor not saved", "error", err)
+		}
+	}
+}

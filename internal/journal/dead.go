@@ -1,0 +1,176 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// maxLetter bounds a stored dead letter: an event of the largest size, and its call.
+const maxLetter = maxPayload - 64<<10
+
+// DeadFilter selects dead letters. Zero fields select all.
+type DeadFilter struct {
+	Destination string
+	Reason      string
+	User        string
+	Since       time.Time // died at or after
+	Until       time.Time // died before
+	After       uint64    // continue a listing: the Next of the page before
+	Limit       int       // letters on the page; zero means 100
+}
+
+// DeadPage is a part of a listing, oldest first.
+type DeadPage struct {
+	Letters []DeadLetter `json:"letters"`
+	Next    uint64       `json:"next,omitempty"` // After for the next page; 0 if this is the last
+}
+
+// DeadLetters lists dead letters.
+func (j *Journal) DeadLetters(ctx context.Context, f DeadFilter) (DeadPage, error) {
+	subject := subjectDead + ">"
+	if f.Destination != "" {
+		if !ValidName(f.Destination) {
+			return DeadPage{}, fmt.Errorf("destination %q: %w", f.Destination, ErrNotFound)
+		}
+		subject = subjectDead + f.Destination + ".>"
+	}
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	page := DeadPage{Letters: []DeadLetter{}}
+	for seq := f.After + 1; ; seq++ {
+		msg, err := j.dead.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return page, nil
+		}
+		if err != nil {
+			return page, fmt.Errorf("read dead letters: %w: %w", ErrUnavailable, err)
+		}
+		if len(page.Letters) == f.Limit {
+			page.Next = seq - 1
+			return page, nil
+		}
+		letter, err := decodeLetter(msg)
+		if err != nil {
+			return page, err
+		}
+		if f.selects(&letter) {
+			page.Letters = append(page.Letters, letter)
+		}
+		seq = msg.Sequence
+	}
+}
+
+func (f *DeadFilter) selects(l *DeadLetter) bool {
+	return (f.Reason == "" || l.Reason == f.Reason) &&
+		(f.User == "" || l.User == f.User) &&
+		(f.Since.IsZero() || !l.At.Before(f.Since)) &&
+		(f.Until.IsZero() || l.At.Before(f.Until))
+}
+
+// DeadLetter reads one dead letter. Error: ErrNotFound.
+func (j *Journal) DeadLetter(ctx context.Context, destination string, pos Position) (DeadLetter, error) {
+	msg, err := j.deadMessage(ctx, destination, pos)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	return decodeLetter(msg)
+}
+
+// DiscardDead deletes a dead letter for good. Its outcome stays counted as dead. Error: ErrNotFound.
+func (j *Journal) DiscardDead(ctx context.Context, destination string, pos Position) error {
+	msg, err := j.deadMessage(ctx, destination, pos)
+	if err != nil {
+		return err
+	}
+	if err := j.dead.DeleteMsg(ctx, msg.Sequence); err != nil {
+		return fmt.Errorf("discard dead letter: %w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// ReplayDead sends a dead event to its destination again: it is accepted anew, behind everything accepted so far, and
+// the letter is deleted. If the process dies between the two, the letter stays. Error: ErrNotFound, or those of Append.
+func (j *Journal) ReplayDead(ctx context.Context, destination string, pos Position) error {
+	letter, err := j.DeadLetter(ctx, destination, pos)
+	if err != nil {
+		return err
+	}
+	w, err := j.writerFor(subjectReplay + destination + "." + j.opts.Writer)
+	if err != nil {
+		return err
+	}
+	entry := Entry{
+		Source: letter.Source, MessageID: letter.MessageID, Type: letter.Type,
+		ReceivedAt: letter.ReceivedAt, RequestIP: letter.RequestIP, Body: letter.Event,
+	}
+	if err := checkEntries([]Entry{entry}); err != nil {
+		return fmt.Errorf("replay dead letter %s: %w", pos, err)
+	}
+	if err := w.append(ctx, []Entry{entry}); err != nil {
+		return fmt.Errorf("replay dead letter %s: %w", pos, err)
+	}
+	return j.DiscardDead(ctx, destination, pos)
+}
+
+// bury stores the letter of a dead event. Storing it again replaces it.
+func (j *Journal) bury(ctx context.Context, destination string, o Outcome) error {
+	if o.Letter == nil {
+		return fmt.Errorf("dead event %s has no letter", o.Position)
+	}
+	letter := *o.Letter
+	data, err := encodeLetter(letter)
+	if err == nil && len(data) > maxLetter {
+		letter.Call = nil // the event says what the call was
+		data, err = encodeLetter(letter)
+	}
+	if err != nil {
+		return fmt.Errorf("dead letter %s: %w", o.Position, err)
+	}
+	if _, err := j.js.Publish(ctx, deadSubject(destination, o.Position), data); err != nil {
+		return writeError("store dead letter", err)
+	}
+	return nil
+}
+
+func (j *Journal) deadMessage(ctx context.Context, destination string, pos Position) (*jetstream.RawStreamMsg, error) {
+	if !ValidName(destination) {
+		return nil, fmt.Errorf("destination %q: %w", destination, ErrNotFound)
+	}
+	msg, err := j.dead.GetLastMsgForSubject(ctx, deadSubject(destination, pos))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, fmt.Errorf("dead letter %s of %s: %w", pos, destination, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read dead letter: %w: %w", ErrUnavailable, err)
+	}
+	return msg, nil
+}
+
+// encodeLetter leaves the event's own bytes alone, as far as JSON lets it: <, > and & stay as they are.
+func encodeLetter(letter DeadLetter) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(letter)
+	return buf.Bytes(), err
+}
+
+func decodeLetter(msg *jetstream.RawStreamMsg) (DeadLetter, error) {
+	var letter DeadLetter
+	if err := json.Unmarshal(msg.Data, &letter); err != nil {
+		return letter, fmt.Errorf("dead letter %d: %w: %w", msg.Sequence, ErrCorrupt, err)
+	}
+	return letter, nil
+}
+
+func deadSubject(destination string, pos Position) string {
+	return subjectDead + destination + "." + strings.ReplaceAll(pos.String(), ".", "-")
+}

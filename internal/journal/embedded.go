@@ -1,0 +1,92 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// maxPayload is the largest stream message: NATS advises against more than 8 MB.
+const maxPayload = 8 << 20
+
+// embedded is the NATS server that lives in this process. It opens no port.
+type embedded struct {
+	server *server.Server
+	conn   *nats.Conn
+}
+
+func startEmbedded(o Options, storage int64) (*embedded, error) {
+	s, err := server.NewServer(&server.Options{
+		ServerName:             "tanker",
+		DontListen:             true,
+		NoSigs:                 true,
+		NoSystemAccount:        true,
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               o.Dir,
+		SyncAlways:             o.SyncEvery == 0,
+		SyncInterval:           o.SyncEvery,
+		MaxPayload:             maxPayload,
+		JetStreamMaxMemory:     64 << 20,
+		JetStreamMaxStore:      storage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start journal in %s: %w", o.Dir, err)
+	}
+	s.SetLoggerV2(&serverLog{o.Logger}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(30 * time.Second) {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, fmt.Errorf("start journal in %s: %w: no answer within 30 s", o.Dir, ErrUnavailable)
+	}
+	conn, err := nats.Connect("", nats.InProcessServer(s), nats.Name("tanker"), nats.MaxReconnects(-1))
+	if err != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, fmt.Errorf("connect to the embedded journal: %w", err)
+	}
+	return &embedded{server: s, conn: conn}, nil
+}
+
+func (e *embedded) stop() {
+	e.conn.Close()
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+}
+
+// health reports what the server knows is wrong with it: it does not notice a disk that fills up, but it
+// does notice that it could not write.
+func (e *embedded) health() error {
+	status := e.server.Healthz(&server.HealthzOptions{})
+	if status.Status != "ok" {
+		return fmt.Errorf("%w: %s", ErrUnavailable, status.Error)
+	}
+	return nil
+}
+
+// serverLog passes the server's own log on: what it warns of stays a warning, the rest is for debugging.
+type serverLog struct{ log *slog.Logger }
+
+func (l *serverLog) Noticef(format string, v ...any) { l.write(slog.LevelDebug, format, v) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.write(slog.LevelWarn, format, v) }
+func (l *serverLog) Fatalf(format string, v ...any)  { l.write(slog.LevelError, format, v) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.write(slog.LevelError, format, v) }
+func (l *serverLog) Debugf(string, ...any)           {}
+func (l *serverLog) Tracef(string, ...any)           {}
+
+func (l *serverLog) write(level slog.Level, format string, v []any) {
+	if l.log.Enabled(context.Background(), level) {
+		l.log.Log(context.Background(), level, "journal server: "+fmt.Sprintf(format, v...))
+	}
+}
+
+// closedConn says whether an error only means that the connection was closed on purpose.
+func closedConn(err error) bool {
+	return errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrConnectionDraining)
+}

@@ -1,0 +1,145 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// janitorEvery is how often the janitor looks. It also looks at once when room runs short.
+const janitorEvery = time.Minute
+
+// pressure is the share of the room, in percent, above which finished events go before the retention is over: it
+// is better to refuse a replay than to refuse an event.
+const pressure = 80
+
+// RunJanitor deletes what every destination has finished and what is older than the retention, until the context
+// ends. Start it when the cursors of all destinations are open: what no open cursor holds back counts as finished.
+func (j *Journal) RunJanitor(ctx context.Context) error {
+	tick := time.NewTicker(janitorEvery)
+	defer tick.Stop()
+	for {
+		if err := j.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			j.opts.Logger.Error("janitor did not finish", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Tidy does the janitor's work once, as of a time.
+func (j *Journal) Tidy(ctx context.Context, now time.Time) error {
+	info, err := j.events.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("tidy: %w: %w", ErrUnavailable, err)
+	}
+	state := info.State
+	if state.Msgs == 0 {
+		return nil
+	}
+	finished, err := j.finishedByAll(ctx, state.LastSeq)
+	if err != nil {
+		return err
+	}
+	old, err := j.lastBefore(ctx, now.Add(-j.opts.Retention), state)
+	if err != nil {
+		return err
+	}
+	upTo := min(finished, old)
+	if short := j.tooFull(state.Bytes); short > 0 {
+		early := state.FirstSeq + uint64(float64(state.Msgs)*short)
+		upTo = max(upTo, min(finished, early))
+	}
+	if upTo < state.FirstSeq {
+		return nil
+	}
+	return j.deleteUpTo(ctx, upTo)
+}
+
+// finishedByAll is the sequence up to which no destination needs the events any more.
+func (j *Journal) finishedByAll(ctx context.Context, end uint64) (uint64, error) {
+	j.mu.Lock()
+	held := make([]*Cursor, 0, len(j.held))
+	for _, c := range j.held {
+		held = append(held, c)
+	}
+	j.mu.Unlock()
+	for _, c := range held {
+		n, err := c.finishedUpTo(ctx, end)
+		if err != nil {
+			return 0, err
+		}
+		end = min(end, n)
+	}
+	return end, nil
+}
+
+// lastBefore is the last sequence stored before a time, by bisection; 0 if there is none.
+func (j *Journal) lastBefore(ctx context.Context, limit time.Time, state jetstream.StreamState) (uint64, error) {
+	if !state.FirstTime.Before(limit) {
+		return 0, nil
+	}
+	low, high := state.FirstSeq, state.LastSeq+1 // stored before limit, not stored before limit
+	for high-low > 1 {
+		mid := low + (high-low)/2
+		msg, err := j.events.GetMsg(ctx, mid)
+		if err != nil {
+			return 0, fmt.Errorf("tidy: read pack %d: %w: %w", mid, ErrUnavailable, err)
+		}
+		if msg.Time.Before(limit) {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
+}
+
+// tooFull is the share of the stored events that has to go to come back to half the pressure mark.
+func (j *Journal) tooFull(bytes uint64) float64 {
+	if float64(bytes) < float64(j.opts.MaxBytes)*pressure/100 && !j.full.Load() {
+		return 0
+	}
+	return 0.5
+}
+
+// deleteUpTo deletes packs, after writing down how many events the subjects held, because the last pack of a
+// subject, which tells that otherwise, may be among them.
+func (j *Journal) deleteUpTo(ctx context.Context, seq uint64) error {
+	j.mu.Lock()
+	counts := make(map[string]uint64, len(j.stored))
+	for subject, n := range j.stored {
+		counts[subject] = n
+	}
+	j.mu.Unlock()
+	for subject, n := range counts {
+		if err := j.writeCount(ctx, subject, n); err != nil {
+			return fmt.Errorf("tidy: write count of %s: %w: %w", subject, ErrUnavailable, err)
+		}
+	}
+	if err := j.events.Purge(ctx, jetstream.WithPurgeSequence(seq+1)); err != nil {
+		return fmt.Errorf("tidy: delete up to %d: %w: %w", seq, ErrUnavailable, err)
+	}
+	j.opts.Logger.Debug("janitor deleted finished events", "up_to", seq)
+	return nil
+}
+
+func (j *Journal) writeCount(ctx context.Context, subject string, n uint64) error {
+	text := strconv.FormatUint(n, 10)
+	entry, err := j.counts.Get(ctx, subject)
+	if err == nil && string(entry.Value()) == text {
+		return nil
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
+		return err
+	}
+	_, err = j.counts.PutString(ctx, subject, text)
+	return err
+}

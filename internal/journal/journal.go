@@ -1,0 +1,291 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Options configure a journal.
+type Options struct {
+	// Dir is where the data lives. It is created when it is not there. Required.
+	Dir string
+	// SyncEvery is how long written data may stay in the operating system's memory. Zero, the default, means
+	// that every write is on disk before Append returns; otherwise a power cut can lose that much.
+	// A crash of the process alone loses nothing either way.
+	SyncEvery time.Duration
+	// MaxBytes bounds the events on disk. When it is reached Append returns ErrFull. Zero means
+	// 70 % of the space that is free or already ours.
+	MaxBytes int64
+	// MinFree is the space that is left on the disk for others: with less free, Append returns ErrFull.
+	// Zero means 256 MiB.
+	MinFree int64
+	// Retention is how long finished events are kept for replays. Zero means 7 days.
+	Retention time.Duration
+	// DedupWindow is how long a message id is remembered, so that an event sent again is stored once.
+	// Zero means 2 minutes.
+	DedupWindow time.Duration
+	// DedupIDs bounds the ids that are remembered for each source within the window. Zero means 500,000, some 40 MB.
+	DedupIDs int
+	// Writer names this process in the subjects it writes to. Zero means "local".
+	Writer string
+	// Logger gets what an operator should know. Zero means none.
+	Logger *slog.Logger
+	// Observer is told of every write. Zero means nobody.
+	Observer Observer
+}
+
+// Observer is told what the journal does.
+type Observer interface {
+	// Appended is called after each write: how many events and bytes it held and how long it took.
+	Appended(events, bytes int, took time.Duration)
+}
+
+type noObserver struct{}
+
+func (noObserver) Appended(int, int, time.Duration) {}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Dir == "" {
+		return o, errors.New("journal: no directory given")
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	if o.Retention == 0 {
+		o.Retention = 7 * 24 * time.Hour
+	}
+	if o.DedupWindow == 0 {
+		o.DedupWindow = 2 * time.Minute
+	}
+	if o.DedupIDs == 0 {
+		o.DedupIDs = 500_000
+	}
+	if o.Writer == "" {
+		o.Writer = "local"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = noObserver{}
+	}
+	return o, nil
+}
+
+// Journal is the durable log. Its methods are safe for concurrent use.
+type Journal struct {
+	opts     Options
+	lock     *os.File
+	embedded *embedded
+	js       jetstream.JetStream
+
+	events, outcomes, dead jetstream.Stream
+	cursors, counts        jetstream.KeyValue
+
+	mu      sync.Mutex
+	closed  bool
+	writers map[string]*writer // by subject
+	held    map[string]*Cursor // open cursors, by destination
+	stored  map[string]uint64  // events ever stored, by subject
+
+	full atomic.Bool // the disk's reserve is reached
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+// Open opens the journal in a directory or creates it there. Errors: ErrLocked when another process has it
+// open, ErrUnavailable when the server in it does not start.
+func Open(ctx context.Context, opts Options) (*Journal, error) {
+	o, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create journal directory: %w", err)
+	}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		opts: o, lock: lock, stop: make(chan struct{}),
+		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]uint64{},
+	}
+	if err := j.start(ctx); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+func (j *Journal) start(ctx context.Context) error {
+	if j.opts.MaxBytes == 0 {
+		room, err := roomFor(j.opts.Dir)
+		if err != nil {
+			return err
+		}
+		j.opts.MaxBytes = room
+	}
+	sizes := splitRoom(j.opts.MaxBytes)
+	var err error
+	if j.embedded, err = startEmbedded(j.opts, sizes.total()); err != nil {
+		return err
+	}
+	if j.js, err = jetstream.New(j.embedded.conn); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	if err := j.openStreams(ctx, sizes); err != nil {
+		return err
+	}
+	if err := j.loadCounts(ctx); err != nil {
+		return err
+	}
+	if err := j.remember(ctx); err != nil {
+		return fmt.Errorf("read recent message ids: %w", err)
+	}
+	if err := j.checkDisk(); err != nil {
+		return err
+	}
+	j.wg.Go(j.watchDisk)
+	return nil
+}
+
+// Close stops writing, saves the cursors that are still open and gives the directory back. Events whose Append
+// has not returned may or may not be stored.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closed = true
+	held := make([]*Cursor, 0, len(j.held))
+	for _, c := range j.held {
+		held = append(held, c)
+	}
+	j.mu.Unlock()
+
+	var errs []error
+	for _, c := range held {
+		errs = append(errs, c.Close())
+	}
+	close(j.stop)
+	j.wg.Wait()
+	if j.embedded != nil {
+		j.embedded.stop()
+	}
+	errs = append(errs, j.lock.Close())
+	return errors.Join(errs...)
+}
+
+// Health says why the journal cannot take events at the moment, or nil.
+func (j *Journal) Health() error {
+	j.mu.Lock()
+	closed := j.closed
+	j.mu.Unlock()
+	switch {
+	case closed:
+		return ErrClosed
+	case j.full.Load():
+		return j.errReserve()
+	}
+	return j.embedded.health()
+}
+
+// Usage is the room the journal takes.
+type Usage struct {
+	Bytes    uint64    `json:"bytes"`    // of stored events on disk
+	MaxBytes int64     `json:"maxBytes"` // what they may take
+	Events   uint64    `json:"events"`   // ever accepted
+	First    time.Time `json:"first"`    // when the oldest stored event was written; zero if there is none
+}
+
+// Usage reads the room the journal takes.
+func (j *Journal) Usage(ctx context.Context) (Usage, error) {
+	info, err := j.events.Info(ctx)
+	if err != nil {
+		return Usage{}, fmt.Errorf("read journal size: %w: %w", ErrUnavailable, err)
+	}
+	u := Usage{Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes}
+	if info.State.Msgs > 0 {
+		u.First = info.State.FirstTime
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, n := range j.stored {
+		u.Events += n
+	}
+	return u, nil
+}
+
+func (j *Journal) watchDisk() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-j.stop:
+			return
+		case <-tick.C:
+			if err := j.checkDisk(); err != nil {
+				j.opts.Logger.Error("free disk space is unknown", "error", err)
+			}
+		}
+	}
+}
+
+func (j *Journal) checkDisk() error {
+	free, err := freeSpace(j.opts.Dir)
+	if err != nil {
+		return err
+	}
+	full := free < j.opts.MinFree
+	if was := j.full.Swap(full); was != full {
+		if full {
+			j.opts.Logger.Error("disk is nearly full, refusing new events", "free", free, "reserve", j.opts.MinFree, "dir", j.opts.Dir)
+		} else {
+			j.opts.Logger.Info("disk has room again, accepting events", "free", free)
+		}
+	}
+	return nil
+}
+
+func (j *Journal) errReserve() error {
+	return fmt.Errorf("%w: less than %d MiB free on the disk of %s; make room or lower the reserve",
+		ErrFull, j.opts.MinFree>>20, j.opts.Dir)
+}
+
+// roomFor is the default size: most of what is free, counting what the journal has already.
+func roomFor(dir string) (int64, error) {
+	free, err := freeSpace(dir)
+	if err != nil {
+		return 0, err
+	}
+	var own int64
+	err = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			own += info.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("size of %s: %w", dir, err)
+	}
+	return (free + own) / 10 * 7, nil
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ValidName says whether a source or destination can have this name: 1 to 64 letters, digits, - and _.
+func ValidName(name string) bool { return validName.MatchString(name) }

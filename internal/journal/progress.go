@@ -1,0 +1,116 @@
+package journal
+
+import "time"
+
+// progress knows which events of a destination are finished. It holds the packs that were read and are not
+// finished, so its size is bounded by how far a destination reads ahead. Pure; not safe for concurrent use.
+type progress struct {
+	floor uint64                // every pack up to here is finished
+	packs []*packState          // read, above the floor, in order
+	bySeq map[uint64]*packState // the same
+	ahead map[uint64]bitset     // finished events of packs that were not read again since a restart
+}
+
+// packState is what is known of one pack that was read.
+type packState struct {
+	seq  uint64
+	conn string // the connection its events came by
+	left int    // events not finished
+	done bitset
+	at   time.Time // when the first of its events was accepted
+}
+
+func newProgress(floor uint64) *progress {
+	return &progress{floor: floor, bySeq: map[uint64]*packState{}, ahead: map[uint64]bitset{}}
+}
+
+// read notes that a pack of n events was read and returns which of them are finished already.
+// Packs are read in ascending order.
+func (p *progress) read(state *packState, n int) bitset {
+	state.done = p.ahead[state.seq]
+	delete(p.ahead, state.seq)
+	state.left = n - state.done.count()
+	p.packs = append(p.packs, state)
+	p.bySeq[state.seq] = state
+	p.advance()
+	return state.done
+}
+
+// finish notes that an event is finished. It says false if that was known already.
+func (p *progress) finish(pos Position) bool {
+	seq, index := pos.Seq(), pos.Index()
+	if seq <= p.floor {
+		return false
+	}
+	state := p.bySeq[seq]
+	if state == nil {
+		done, fresh := p.ahead[seq].with(index)
+		p.ahead[seq] = done
+		return fresh
+	}
+	done, fresh := state.done.with(index)
+	state.done = done
+	if fresh {
+		state.left--
+		p.advance()
+	}
+	return fresh
+}
+
+// finished says whether an event is known to be finished.
+func (p *progress) finished(pos Position) bool {
+	if pos.Seq() <= p.floor {
+		return true
+	}
+	if state := p.bySeq[pos.Seq()]; state != nil {
+		return state.done.has(pos.Index())
+	}
+	return p.ahead[pos.Seq()].has(pos.Index())
+}
+
+// advance raises the floor over the packs that are finished.
+func (p *progress) advance() {
+	n := 0
+	for n < len(p.packs) && p.packs[n].left == 0 {
+		p.floor = p.packs[n].seq
+		delete(p.bySeq, p.floor)
+		p.packs[n] = nil
+		n++
+	}
+	p.packs = p.packs[n:]
+}
+
+// oldest is when the first unfinished event that was read was accepted, or the zero time.
+func (p *progress) oldest() time.Time {
+	if len(p.packs) == 0 {
+		return time.Time{}
+	}
+	return p.packs[0].at
+}
+
+// spans lists the finished events above the floor: for each pack, pairs of first and last index.
+func (p *progress) spans() map[uint64][]span {
+	all := make(map[uint64][]span, len(p.packs)+len(p.ahead))
+	for _, state := range p.packs {
+		if s := state.done.spans(); s != nil {
+			all[state.seq] = s
+		}
+	}
+	for seq, done := range p.ahead {
+		all[seq] = done.spans()
+	}
+	return all
+}
+
+// restore is the reverse of spans.
+func (p *progress) restore(all map[uint64][]span) {
+	for seq, spans := range all {
+		var done bitset
+		for _, s := range spans {
+			for i := s[0]; i <= s[1] && i < maxPackEntries; i++ {
+				done, _ = done.with(i)
+			}
+		}
+		p.ahead[seq] = done
+	}
+}

@@ -1,0 +1,128 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// saved is a cursor as the bucket CURSORS holds it, in JSON.
+type saved struct {
+	Floor    uint64             `json:"floor"`    // every pack up to this sequence is finished
+	Done     map[uint64][]span  `json:"done"`     // finished events above the floor
+	Outcomes uint64             `json:"outcomes"` // sequence in OUTCOMES; what comes after it must be applied
+	Place    place              `json:"place"`
+	Totals   Totals             `json:"totals"`
+	Retries  map[Position]Retry `json:"retries,omitempty"`
+}
+
+// load brings the cursor to where it was: the saved state, and the outcomes stored since.
+func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
+	entry, err := c.journal.cursors.Get(ctx, c.destination)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		err = c.begin(ctx, opts)
+	case err != nil:
+		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
+	default:
+		c.revision = entry.Revision()
+		err = c.restore(ctx, entry.Value())
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.connect(ctx, opts.Sources); err != nil {
+		return err
+	}
+	c.last = c.state.floor
+	c.dirty = true
+	return c.save(ctx)
+}
+
+// begin sets the cursor of a new destination up.
+func (c *Cursor) begin(ctx context.Context, opts CursorOptions) error {
+	info, err := c.journal.events.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
+	}
+	floor := info.State.LastSeq
+	if opts.Start == FromBeginning {
+		floor = max(info.State.FirstSeq, 1) - 1
+	}
+	c.state = *newProgress(floor)
+	return nil
+}
+
+func (c *Cursor) restore(ctx context.Context, data []byte) error {
+	var s saved
+	if err := json.Unmarshal(data, &s); err != nil {
+		return fmt.Errorf("read: %w: %w", ErrCorrupt, err)
+	}
+	c.state = *newProgress(s.Floor)
+	c.state.restore(s.Done)
+	c.place, c.totals, c.outcomes = s.Place, s.Totals, s.Outcomes
+	if s.Retries != nil {
+		c.retries = s.Retries
+	}
+	return c.replayOutcomes(ctx)
+}
+
+// replayOutcomes applies what was stored after the cursor was saved.
+func (c *Cursor) replayOutcomes(ctx context.Context) error {
+	cons, err := c.journal.outcomes.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subjectOutcomes + c.destination},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.outcomes + 1,
+	})
+	if err != nil {
+		return fmt.Errorf("read outcomes: %w: %w", ErrUnavailable, err)
+	}
+	return eachMessage(ctx, cons, func(msg jetstream.Msg) error {
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		outcomes, err := decodeOutcomes(msg.Data())
+		if err != nil {
+			return fmt.Errorf("outcomes %d: %w", meta.Sequence.Stream, err)
+		}
+		c.apply(outcomes, meta.Sequence.Stream)
+		return nil
+	})
+}
+
+// save writes the cursor if it has changed. The revision fences a process that another has taken over from.
+func (c *Cursor) save(ctx context.Context) error {
+	c.mu.Lock()
+	if !c.dirty || c.failed != nil {
+		defer c.mu.Unlock()
+		return c.failed
+	}
+	s := saved{
+		Floor: c.state.floor, Done: c.state.spans(), Outcomes: c.outcomes,
+		Place: c.place, Totals: c.totals, Retries: c.retries,
+	}
+	data, err := json.Marshal(s)
+	revision := c.revision
+	c.dirty = false
+	c.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("encode cursor: %w", err)
+	}
+	revision, err = c.journal.cursors.Update(ctx, c.destination, data, revision)
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.revision = revision
+		return nil
+	}
+	c.dirty = true
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		c.failed = fmt.Errorf("cursor of %s: %w", c.destination, ErrFenced)
+		return c.failed
+	}
+	return writeError("save cursor", err)
+}

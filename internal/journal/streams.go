@@ -1,0 +1,177 @@
+package journal
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Names of streams and buckets, and the first words of subjects.
+const (
+	streamEvents   = "EVENTS"
+	streamOutcomes = "OUTCOMES"
+	streamDead     = "DEAD"
+	bucketCursors  = "CURSORS"
+	bucketCounts   = "COUNTS"
+
+	subjectEvents   = "events."
+	subjectReplay   = "replay."
+	subjectOutcomes = "outcomes."
+	subjectDead     = "dead."
+)
+
+// sizes says how the room on disk is divided.
+type sizes struct{ events, outcomes, dead, small int64 }
+
+// splitRoom gives the events what they are allowed and the rest in proportion: an outcome is a hundredth of
+// an event, a dead letter two or three events.
+func splitRoom(events int64) sizes {
+	return sizes{
+		events:   events,
+		outcomes: max(events/16, 64<<20),
+		dead:     max(events/8, 64<<20),
+		small:    64 << 20,
+	}
+}
+
+func (s sizes) total() int64 { return s.events + s.outcomes + s.dead + 4*s.small }
+
+func (j *Journal) openStreams(ctx context.Context, s sizes) error {
+	streams := []struct {
+		into   *jetstream.Stream
+		config jetstream.StreamConfig
+	}{
+		{&j.events, jetstream.StreamConfig{
+			Name: streamEvents, Subjects: []string{subjectEvents + ">", subjectReplay + ">"},
+			MaxBytes: s.events, Discard: jetstream.DiscardNew,
+		}},
+		// Outcomes older than the events they belong to say nothing to anyone.
+		{&j.outcomes, jetstream.StreamConfig{
+			Name: streamOutcomes, Subjects: []string{subjectOutcomes + ">"},
+			MaxBytes: s.outcomes, Discard: jetstream.DiscardOld, MaxAge: max(2*j.opts.Retention, 24*time.Hour),
+		}},
+		{&j.dead, jetstream.StreamConfig{
+			Name: streamDead, Subjects: []string{subjectDead + ">"},
+			MaxBytes: s.dead, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
+		}},
+	}
+	for _, st := range streams {
+		st.config.Storage = jetstream.FileStorage
+		st.config.AllowDirect = true
+		st.config.Duplicates = time.Second // ids are remembered here, not by the server
+		stream, err := j.js.CreateOrUpdateStream(ctx, st.config)
+		if err != nil {
+			return fmt.Errorf("open stream %s: %w", st.config.Name, err)
+		}
+		*st.into = stream
+	}
+	for bucket, into := range map[string]*jetstream.KeyValue{bucketCursors: &j.cursors, bucketCounts: &j.counts} {
+		kv, err := j.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: bucket, Storage: jetstream.FileStorage, MaxBytes: s.small})
+		if err != nil {
+			return fmt.Errorf("open bucket %s: %w", bucket, err)
+		}
+		*into = kv
+	}
+	return nil
+}
+
+// loadCounts reads how many events each subject has ever held: from the last pack of the subject, or, when the
+// janitor has deleted that, from what it wrote down before.
+func (j *Journal) loadCounts(ctx context.Context) error {
+	keys, err := j.counts.ListKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("read counts: %w", err)
+	}
+	for key := range keys.Keys() {
+		entry, err := j.counts.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("read count of %s: %w", key, err)
+		}
+		n, err := strconv.ParseUint(string(entry.Value()), 10, 64)
+		if err != nil {
+			return fmt.Errorf("count of %s: %w", key, ErrCorrupt)
+		}
+		j.stored[key] = n
+	}
+	info, err := j.events.Info(ctx, jetstream.WithSubjectFilter(">"))
+	if err != nil {
+		return fmt.Errorf("read subjects: %w", err)
+	}
+	for subject := range info.State.Subjects {
+		n, err := j.storedCount(ctx, subject)
+		if err != nil {
+			return err
+		}
+		j.stored[subject] = max(n, j.stored[subject])
+	}
+	return nil
+}
+
+// storedCount reads how many events a subject has ever held from its last pack; 0 if it has none.
+func (j *Journal) storedCount(ctx context.Context, subject string) (uint64, error) {
+	msg, err := j.events.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
+	}
+	n, err := packCount(msg.Data)
+	if err != nil {
+		return 0, fmt.Errorf("last pack of %s at %d: %w", subject, msg.Sequence, err)
+	}
+	return n, nil
+}
+
+// countStored adds up how many events the writers of a source, or the replays for a destination, have stored.
+// The prefix is the subject without the writer: "events.web." or "replay.production.".
+func (j *Journal) countStored(prefix string) uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var n uint64
+	for subject, count := range j.stored {
+		if strings.HasPrefix(subject, prefix) {
+			n += count
+		}
+	}
+	return n
+}
+
+// countUpTo is how many events the subjects with a prefix held up to and including a sequence.
+func (j *Journal) countUpTo(ctx context.Context, prefix string, seq uint64) (uint64, error) {
+	j.mu.Lock()
+	counts := maps.Clone(j.stored)
+	j.mu.Unlock()
+	var n uint64
+	for subject, stored := range counts {
+		if !strings.HasPrefix(subject, prefix) {
+			continue
+		}
+		msg, err := j.events.GetMsg(ctx, seq+1, jetstream.WithGetMsgSubject(subject))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			n += stored // the counts were taken first: nothing was stored after seq then
+		case err != nil:
+			return 0, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+		default:
+			if len(msg.Data) < packHeader {
+				return 0, fmt.Errorf("pack %d: %w", msg.Sequence, ErrCorrupt)
+			}
+			n += binary.LittleEndian.Uint64(msg.Data[2:])
+		}
+	}
+	return n, nil
+}
+
+func (j *Journal) setStored(subject string, n uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.stored[subject] = n
+}

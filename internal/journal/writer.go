@@ -1,0 +1,143 @@
+package journal
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// writer writes the packs of one subject, one after the other: while one is on its way the next one fills.
+// That keeps the order without further ado, and one write of many events costs hardly more than one of few.
+type writer struct {
+	journal *Journal
+	subject string
+	wake    chan struct{}
+
+	mu     sync.Mutex
+	closed bool
+	queue  []*appending
+	queued int // bytes in queue
+
+	// The rest belongs to run.
+	entries []Entry // of the pack being made
+	ids     []idHash
+	inPack  map[idHash]struct{}
+	packs   packWriter
+	next    uint64 // events the subject holds
+	unsure  bool   // the last write failed, it may have been stored: next must be read again
+	recent  *recentIDs
+}
+
+// run writes until the journal stops, and then what waits.
+func (w *writer) run() {
+	for {
+		select {
+		case <-w.wake:
+			w.commit()
+		case <-w.journal.stop:
+			w.mu.Lock()
+			w.closed = true
+			w.mu.Unlock()
+			w.commit()
+			return
+		}
+	}
+}
+
+// write stores one pack of the entries that are new.
+func (w *writer) write(entries []Entry) error {
+	fresh := w.unique(entries)
+	if len(fresh) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	if w.unsure {
+		n, err := w.journal.storedCount(ctx, w.subject)
+		if err != nil {
+			return err
+		}
+		w.stored(max(n, w.next))
+	}
+	data := w.packs.encode(w.next, fresh)
+	start := time.Now()
+	if _, err := w.journal.js.Publish(ctx, w.subject, data); err != nil {
+		w.unsure = true
+		return writeError("append to the journal", err)
+	}
+	w.journal.opts.Observer.Appended(len(fresh), len(data), time.Since(start))
+	w.stored(w.next + uint64(len(fresh)))
+	for _, id := range w.ids {
+		w.recent.add(id, start)
+	}
+	return nil
+}
+
+func (w *writer) stored(n uint64) {
+	w.next, w.unsure = n, false
+	w.journal.setStored(w.subject, n)
+}
+
+// unique drops the events that are stored already or stand in the pack twice, and notes the ids of the rest.
+func (w *writer) unique(entries []Entry) []Entry {
+	w.ids = w.ids[:0]
+	if w.recent == nil {
+		return entries
+	}
+	clear(w.inPack)
+	fresh := entries[:0]
+	for i := range entries {
+		id := w.recent.hash(entries[i].MessageID)
+		if _, twice := w.inPack[id]; twice || w.recent.has(id) {
+			continue
+		}
+		w.inPack[id] = struct{}{}
+		w.ids = append(w.ids, id)
+		fresh = append(fresh, entries[i])
+	}
+	return fresh
+}
+
+// rememberedIDs is a new writer's memory of ids. Events that are replayed are meant to come again.
+func (j *Journal) rememberedIDs(subject string) *recentIDs {
+	if !strings.HasPrefix(subject, subjectEvents) {
+		return nil
+	}
+	return newRecentIDs(j.opts.DedupWindow, j.opts.DedupIDs)
+}
+
+// remember reads the ids of the last minutes' events back into the writers' memories after a restart.
+func (j *Journal) remember(ctx context.Context) error {
+	info, err := j.events.Info(ctx)
+	if err != nil {
+		return err
+	}
+	since := time.Now().Add(-j.opts.DedupWindow)
+	if info.State.Msgs == 0 || info.State.LastTime.Before(since) {
+		return nil
+	}
+	cons, err := j.events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subjectEvents + ">"}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	})
+	if err != nil {
+		return err
+	}
+	return eachMessage(ctx, cons, func(msg jetstream.Msg) error {
+		p, err := decodePack(msg.Data())
+		if err != nil {
+			return err
+		}
+		w, err := j.writerFor(msg.Subject())
+		if err != nil {
+			return err
+		}
+		at := time.Now()
+		for i := range p.entries {
+			w.recent.add(w.recent.hash(p.entries[i].MessageID), at)
+		}
+		return nil
+	})
+}
