@@ -77,15 +77,22 @@ type Gateway struct {
 	// RudderStack has it.
 	MaxBody Size `yaml:"max_body"`
 
+	// MaxBatchEvents is how many events one request may carry. Default 20000.
+	MaxBatchEvents int `yaml:"max_batch_events"`
+
 	// MaxEventDepth is how deeply the values of one event may be nested. Default 64.
 	MaxEventDepth int `yaml:"max_event_depth"`
 
 	// MaxEventKeys is how many keys one event may have, at all levels together. Default 10000.
 	MaxEventKeys int `yaml:"max_event_keys"`
 
-	// MaxRequests is how many requests are worked on at the same time; one more is answered 503 with
-	// Retry-After. Default 10000.
+	// MaxRequests is how many requests are worked on at the same time; one more is answered 503.
+	// Default 50000.
 	MaxRequests int `yaml:"max_requests"`
+
+	// MaxMemory is how much memory the bodies of all these requests take together; one that finds no room
+	// is answered 503. Default 256MiB.
+	MaxMemory Size `yaml:"max_memory"`
 }
 
 // Journal says how events are kept on disk.
@@ -99,12 +106,12 @@ type Journal struct {
 	// Unfinished ones are kept until they are finished. Default 168h.
 	Retention time.Duration `yaml:"retention"`
 
-	// MaxBytes is how large the journal may become; beyond it events are answered 503 and stay with the
-	// SDKs. Default 0: as much as the disk has free at the start, less MinFree.
+	// MaxBytes is how large the journal may become; beyond it requests are answered 503 and the SDKs keep
+	// their events. Default 0: 70 % of what the disk has free, counting what the journal has already.
 	MaxBytes Size `yaml:"max_bytes"`
 
-	// MinFree is how much of the disk must stay free; below it events are answered 503 and stay with
-	// the SDKs. Default 1GiB.
+	// MinFree is how much of the disk must stay free; below it requests are answered 503 and the SDKs keep
+	// their events. Default 256MiB.
 	MinFree Size `yaml:"min_free"`
 }
 

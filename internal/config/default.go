@@ -10,9 +10,12 @@ func Default() *Config {
 		DataDir:     "tanker-data",
 		StopTimeout: 20 * time.Second,
 		Admin:       Admin{Listen: "127.0.0.1:8081"},
-		Gateway:     Gateway{MaxBody: 4_096_000, MaxEventDepth: 64, MaxEventKeys: 10_000, MaxRequests: 10_000},
-		Journal:     Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 1 << 30},
-		Log:         Log{Level: "info", Format: "text"},
+		Gateway: Gateway{
+			MaxBody: 4_096_000, MaxBatchEvents: 20_000, MaxEventDepth: 64, MaxEventKeys: 10_000,
+			MaxRequests: 50_000, MaxMemory: 256 << 20,
+		},
+		Journal: Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 256 << 20},
+		Log:     Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -78,8 +78,8 @@ listen: ":80"
 data_dir: /var/lib/tanker
 stop_timeout: 1m
 admin: {listen: "[::1]:81", token_file: token}
-gateway: {max_body: 1MiB, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5}
-journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 0}
+gateway: {max_body: 1MiB, max_batch_events: 7, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5, max_memory: 32MiB}
+journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 1MiB}
 log: {level: debug, format: json}
 sources:
   - name: web
@@ -117,8 +117,8 @@ destinations:
 	want := &config.Config{
 		Listen: ":80", DataDir: "/var/lib/tanker", StopTimeout: time.Minute,
 		Admin:   config.Admin{Listen: "[::1]:81", TokenFile: "token", Token: config.NewSecret("0123456789abcdef")},
-		Gateway: config.Gateway{MaxBody: 1 << 20, MaxEventDepth: 10, MaxEventKeys: 1000, MaxRequests: 5},
-		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29},
+		Gateway: config.Gateway{MaxBody: 1 << 20, MaxBatchEvents: 7, MaxEventDepth: 10, MaxEventKeys: 1000, MaxRequests: 5, MaxMemory: 32 << 20},
+		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29, MinFree: 1 << 20},
 		Log:     config.Log{Level: "debug", Format: "json"},
 		Sources: []config.Source{
 			{Name: "web", WriteKeyFile: "keys/web", WriteKey: config.NewSecret("wk"), Destinations: []string{}},

@@ -25,11 +25,13 @@ func (c *Config) validate(found *findings) {
 	v.certificate(c.TLS)
 	within(v, "stop_timeout", c.StopTimeout, 0, time.Hour)
 	within(v, "gateway.max_body", c.Gateway.MaxBody, 1<<10, 64<<20)
+	within(v, "gateway.max_batch_events", c.Gateway.MaxBatchEvents, 1, 1_000_000)
 	within(v, "gateway.max_event_depth", c.Gateway.MaxEventDepth, 4, 1000)
 	within(v, "gateway.max_event_keys", c.Gateway.MaxEventKeys, 100, 1_000_000)
 	within(v, "gateway.max_requests", c.Gateway.MaxRequests, 1, 1_000_000)
-	within(v, "journal.retention", c.Journal.Retention, 0, 10*365*24*time.Hour)
-	within(v, "journal.min_free", c.Journal.MinFree, 0, maxSize)
+	within(v, "gateway.max_memory", c.Gateway.MaxMemory, 16<<20, 1<<40)
+	within(v, "journal.retention", c.Journal.Retention, time.Minute, 10*365*24*time.Hour)
+	within(v, "journal.min_free", c.Journal.MinFree, 1<<20, maxSize)
 	if c.Journal.MaxBytes != 0 {
 		within(v, "journal.max_bytes", c.Journal.MaxBytes, 64<<20, maxSize)
 	}
