@@ -1,7 +1,6 @@
 package refinertest
 
 import (
-	"encoding/json"
 	"math"
 	"net/http"
 	"strconv"
@@ -32,7 +31,7 @@ func (a answer) write(w http.ResponseWriter) {
 }
 
 func encoded(status int, v any) answer {
-	body, err := json.Marshal(v)
+	body, err := marshal(v)
 	if err != nil {
 		return failure(http.StatusInternalServerError, err.Error())
 	}

@@ -66,7 +66,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&j); err != nil {
-		return err
+		return fmt.Errorf("%w (a fault has path, user, times, for, status, headers, body, delay, drop, apply)", err)
 	}
 	lasts, err := duration("for", j.For)
 	if err != nil {

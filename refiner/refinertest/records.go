@@ -2,7 +2,6 @@ package refinertest
 
 import (
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -91,7 +90,7 @@ func (s *Sandbox) Contact(id, email string) (StoredContact, bool) {
 }
 
 func (c *contact) stored() StoredContact {
-	return StoredContact{Contact: c.view(), Events: slices.Clone(c.events), EventCount: c.eventCount}
+	return StoredContact{Contact: c.view(), Events: append([]Event{}, c.events...), EventCount: c.eventCount}
 }
 
 // view copies a contact, so that it can be written without the lock. The values of attributes are
