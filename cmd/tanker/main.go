@@ -11,14 +11,16 @@ import (
 	"syscall"
 )
 
-func main() {
+func main() { os.Exit(start()) }
+
+func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal ends the process at once: whoever sends it no longer wants to wait.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	report(os.Stderr, err)
-	os.Exit(exitCode(err))
+	return exitCode(err)
 }
 
 // run carries out one command line. Nothing in it touches the process itself, so that a test can run

@@ -24,7 +24,7 @@ func decode(data []byte, c *Config, found *findings) {
 		return
 	}
 	if len(file.Docs) > 1 {
-		found.add("", "has %d documents separated by ---: keep one", len(file.Docs))
+		found.addf("", "has %d documents separated by ---: keep one", len(file.Docs))
 		return
 	}
 	for _, doc := range file.Docs {
@@ -38,8 +38,7 @@ func decode(data []byte, c *Config, found *findings) {
 // syntax notes that the document is no YAML.
 func (f *findings) syntax(err error) {
 	problem := Problem{File: f.file, Message: "is no valid YAML: " + firstLine(err.Error())}
-	var at yaml.Error
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[yaml.Error](err); ok {
 		problem.Message = "is no valid YAML: " + firstLine(at.GetMessage())
 		if t := at.GetToken(); t != nil && t.Position != nil {
 			problem.Line = t.Position.Line
@@ -60,7 +59,7 @@ type decoder struct{ *findings }
 func (d *decoder) value(node ast.Node, into reflect.Value, path string) {
 	switch n := node.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
-		d.add(path, "anchors, aliases and tags are not understood: write the value itself")
+		d.addf(path, "anchors, aliases and tags are not understood: write the value itself")
 		return
 	case *ast.MappingValueNode: // a section with one key, in some forms
 		node = &ast.MappingNode{BaseNode: n.BaseNode, Start: n.GetToken(), Values: []*ast.MappingValueNode{n}}
@@ -86,7 +85,7 @@ func (d *decoder) section(node ast.Node, into reflect.Value, path string) {
 	}
 	mapping, ok := node.(*ast.MappingNode)
 	if !ok {
-		d.add(path, "wants a section of keys, not %s", kindOf(node))
+		d.addf(path, "wants a section of keys, not %s", kindOf(node))
 		return
 	}
 	seen := make(map[string]int)
@@ -112,10 +111,10 @@ func (d *decoder) section(node ast.Node, into reflect.Value, path string) {
 func (d *decoder) unknown(section reflect.Type, key, path string) {
 	names := keysOf(section)
 	if near := spelling.Nearest(key, names); near != "" {
-		d.add(path, "there is no such key: did you mean %s?", near)
+		d.addf(path, "there is no such key: did you mean %s?", near)
 		return
 	}
-	d.add(path, "there is no such key: the ones here are %s", strings.Join(names, ", "))
+	d.addf(path, "there is no such key: the ones here are %s", strings.Join(names, ", "))
 }
 
 // list fills a slice of sections, each beginning with its defaults.
@@ -125,7 +124,7 @@ func (d *decoder) list(node ast.Node, into reflect.Value, path string) {
 	}
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
-		d.add(path, "wants a list, each item beginning with a dash, not %s", kindOf(node))
+		d.addf(path, "wants a list, each item beginning with a dash, not %s", kindOf(node))
 		return
 	}
 	for i, item := range sequence.Values {
@@ -147,7 +146,7 @@ func (d *decoder) list(node ast.Node, into reflect.Value, path string) {
 func (d *decoder) names(node ast.Node, into *[]string, path string) {
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
-		d.add(path, "wants a list such as [a, b], not %s", kindOf(node))
+		d.addf(path, "wants a list such as [a, b], not %s", kindOf(node))
 		return
 	}
 	*into = make([]string, len(sequence.Values))
@@ -162,7 +161,7 @@ func (d *decoder) names(node ast.Node, into *[]string, path string) {
 func (d *decoder) scalar(node ast.Node, into any, path string) {
 	text, ok := scalarText(node)
 	if !ok {
-		d.add(path, "wants %s, not %s", wants(into), kindOf(node))
+		d.addf(path, "wants %s, not %s", wants(into), kindOf(node))
 		return
 	}
 	var err error
@@ -183,7 +182,7 @@ func (d *decoder) scalar(node ast.Node, into any, path string) {
 		err = parseInto(target, text, ParseSync)
 	}
 	if err != nil {
-		d.add(path, "%v", err)
+		d.addf(path, "%v", err)
 	}
 }
 
@@ -273,8 +272,8 @@ func fieldOf(section reflect.Value, key string) reflect.Value {
 // keysOf are the keys a section may have.
 func keysOf(section reflect.Type) []string {
 	var keys []string
-	for i := range section.NumField() {
-		if key := section.Field(i).Tag.Get("yaml"); key != "-" {
+	for field := range section.Fields() {
+		if key := field.Tag.Get("yaml"); key != "-" {
 			keys = append(keys, key)
 		}
 	}

@@ -50,9 +50,9 @@ func keys(t reflect.Type) []string {
 		return nil
 	}
 	var all []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
-			all = append(append(all, key), keys(t.Field(i).Type)...)
+	for field := range t.Fields() {
+		if key := field.Tag.Get("yaml"); key != "" && key != "-" {
+			all = append(append(all, key), keys(field.Type)...)
 		}
 	}
 	return all

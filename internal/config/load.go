@@ -106,7 +106,7 @@ func (c *Config) readSecrets(getenv func(string) string, found *findings) {
 		d := &c.Destinations[i]
 		at := fmt.Sprintf("destinations[%d]", i)
 		if !d.APIKey.IsZero() && found.file != "" {
-			found.add(at+".api_key", "an API key does not belong into the file: put it into an environment variable and name that with api_key_env, or into a file of its own and name that with api_key_file")
+			found.addf(at+".api_key", "an API key does not belong into the file: put it into an environment variable and name that with api_key_env, or into a file of its own and name that with api_key_file")
 			continue
 		}
 		r.read(&d.APIKey, at, "api_key", d.APIKeyEnv, d.APIKeyFile)
@@ -123,24 +123,24 @@ type secretReader struct {
 // in for it. A secret without either stays as it is.
 func (r secretReader) read(secret *Secret, path, name, variable, file string) {
 	if count(!secret.IsZero(), variable != "", file != "") > 1 {
-		r.found.add(path, "%s is given in more than one way: keep one of %[1]s, %[1]s_env and %[1]s_file", name)
+		r.found.addf(path, "%s is given in more than one way: keep one of %[1]s, %[1]s_env and %[1]s_file", name)
 		return
 	}
 	switch {
 	case variable != "":
 		text := strings.TrimSpace(r.getenv(variable))
 		if text == "" {
-			r.found.add(join(path, name+"_env"), "the environment variable %s is not set", variable)
+			r.found.addf(join(path, name+"_env"), "the environment variable %s is not set", variable)
 		}
 		*secret = NewSecret(text)
 	case file != "":
 		text, err := readBounded(file)
 		if err != nil {
-			r.found.add(join(path, name+"_file"), "%v", err)
+			r.found.addf(join(path, name+"_file"), "%v", err)
 			return
 		}
 		if len(strings.TrimSpace(string(text))) == 0 {
-			r.found.add(join(path, name+"_file"), "%s is empty", file)
+			r.found.addf(join(path, name+"_file"), "%s is empty", file)
 		}
 		*secret = NewSecret(strings.TrimSpace(string(text)))
 	}

@@ -164,7 +164,7 @@ destinations:
   - name: two words
     api_key_env: MISSING
     endpoint: refiner.io
-    profile: upsteam
+    profile: documentd
     timeout: 20m
     user_attributes:
       - from: a
@@ -194,7 +194,7 @@ admin:
 		`tanker.yaml:24: destinations[1].name: "two words" is no name: use 1 to 63 letters, digits, - and _, beginning with a letter or digit`,
 		`tanker.yaml:25: destinations[1].api_key_env: the environment variable MISSING is not set`,
 		`tanker.yaml:26: destinations[1].endpoint: "refiner.io" is no address of an API: write it like https://api.refiner.io`,
-		`tanker.yaml:27: destinations[1].profile: "upsteam" is not one of documented, upstream`,
+		`tanker.yaml:27: destinations[1].profile: "documentd" is not one of documented, upstream`,
 		`tanker.yaml:28: destinations[1].timeout: 20m0s is out of range: it goes from 10ms to 10m0s`,
 		`tanker.yaml:30: destinations[1].user_attributes[0].to: is empty: say what the trait is called at Refiner`,
 		`tanker.yaml:32: destinations[2].api_key_file: nowhere/key: no such file or directory`,

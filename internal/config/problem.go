@@ -64,8 +64,8 @@ func newFindings(file string) *findings {
 	return &findings{file: file, places: make(map[string]place)}
 }
 
-// add notes a problem with the setting at path.
-func (f *findings) add(path, format string, args ...any) {
+// addf notes a problem with the setting at path.
+func (f *findings) addf(path, format string, args ...any) {
 	at := f.placeOf(path)
 	f.problems = append(f.problems, Problem{
 		File: at.file, Line: at.line, Path: path, Message: fmt.Sprintf(format, args...),

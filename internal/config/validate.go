@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ func (c *Config) validate(found *findings) {
 	v.address("listen", c.Listen)
 	v.address("admin.listen", c.Admin.Listen)
 	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
-		v.add("admin.listen", "is the same address as listen: the two need ports of their own")
+		v.addf("admin.listen", "is the same address as listen: the two need ports of their own")
 	}
 	v.filled("data_dir", c.DataDir, "name the folder that the journal is kept in")
 	v.certificate(c.TLS)
@@ -41,7 +42,7 @@ func (c *Config) validate(found *findings) {
 	v.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.choice("log.format", c.Log.Format, "text", "json")
 	if !c.Admin.Token.IsZero() && len(c.Admin.Token.Reveal()) < minToken {
-		v.add("admin", "the token is too short to be safe: use %d letters or more", minToken)
+		v.addf("admin", "the token is too short to be safe: use %d letters or more", minToken)
 	}
 	v.sources(c)
 	v.destinations(c.Destinations)
@@ -55,7 +56,7 @@ type validator struct{ *findings }
 
 func (v validator) sources(c *Config) {
 	if len(c.Sources) == 0 {
-		v.add("sources", "there is none: add one with a name and a write key, so that SDKs can send")
+		v.addf("sources", "there is none: add one with a name and a write key, so that SDKs can send")
 	}
 	names, keys := v.unique("name"), v.unique("write key")
 	for i, s := range c.Sources {
@@ -63,7 +64,7 @@ func (v validator) sources(c *Config) {
 		v.name(at+".name", s.Name)
 		names(at+".name", s.Name)
 		if s.WriteKey.IsZero() && s.WriteKeyEnv == "" && s.WriteKeyFile == "" && !v.elsewhere(at+".write_key") {
-			v.add(at, "has no write key: give it with write_key, write_key_env or write_key_file")
+			v.addf(at, "has no write key: give it with write_key, write_key_env or write_key_file")
 		}
 		v.writeKey(at, s.WriteKey)
 		keys(at, s.WriteKey.Reveal())
@@ -76,7 +77,7 @@ func (v validator) sources(c *Config) {
 // writeKey refuses what cannot be the user name of Basic authentication.
 func (v validator) writeKey(path string, key Secret) {
 	if strings.ContainsRune(key.Reveal(), ':') {
-		v.add(path, "the write key has a colon in it, which no SDK can send: choose another")
+		v.addf(path, "the write key has a colon in it, which no SDK can send: choose another")
 	}
 }
 
@@ -90,15 +91,15 @@ func (v validator) destinationName(path, name string, destinations []Destination
 		known = append(known, d.Name)
 	}
 	if near := spelling.Nearest(name, known); near != "" {
-		v.add(path, "there is no destination %q: did you mean %s?", name, near)
+		v.addf(path, "there is no destination %q: did you mean %s?", name, near)
 		return
 	}
-	v.add(path, "there is no destination %q: add it under destinations, or remove the name here", name)
+	v.addf(path, "there is no destination %q: add it under destinations, or remove the name here", name)
 }
 
 func (v validator) destinations(destinations []Destination) {
 	if len(destinations) == 0 {
-		v.add("destinations", "there is none: add one with a name and the API key of a Refiner environment")
+		v.addf("destinations", "there is none: add one with a name and the API key of a Refiner environment")
 	}
 	names, keys := v.unique("name"), v.unique("API key")
 	for i, d := range destinations {
@@ -106,7 +107,7 @@ func (v validator) destinations(destinations []Destination) {
 		v.name(at+".name", d.Name)
 		names(at+".name", d.Name)
 		if d.APIKey.IsZero() && d.APIKeyEnv == "" && d.APIKeyFile == "" && !v.elsewhere(at+".api_key") {
-			v.add(at, "has no API key: name the variable or the file that holds it with api_key_env or api_key_file")
+			v.addf(at, "has no API key: name the variable or the file that holds it with api_key_env or api_key_file")
 		}
 		keys(at, d.APIKey.Reveal())
 		v.destination(at, d)
@@ -147,7 +148,7 @@ func (v validator) unique(what string) func(path, value string) {
 			return
 		}
 		if before, ok := first[value]; ok {
-			v.add(path, "has the same %s as %s: each needs its own", what, strings.TrimSuffix(before, ".name"))
+			v.addf(path, "has the same %s as %s: each needs its own", what, strings.TrimSuffix(before, ".name"))
 			return
 		}
 		first[value] = path
@@ -166,44 +167,41 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
 func (v validator) name(path, name string) {
 	if !validName.MatchString(name) {
-		v.add(path, "%q is no name: use 1 to 63 letters, digits, - and _, beginning with a letter or digit", name)
+		v.addf(path, "%q is no name: use 1 to 63 letters, digits, - and _, beginning with a letter or digit", name)
 	}
 }
 
 func (v validator) filled(path, value, todo string) {
 	if value == "" {
-		v.add(path, "is empty: %s", todo)
+		v.addf(path, "is empty: %s", todo)
 	}
 }
 
 func (v validator) choice(path, value string, choices ...string) {
-	for _, c := range choices {
-		if c == value {
-			return
-		}
+	if !slices.Contains(choices, value) {
+		v.addf(path, "%q is not one of %s", value, strings.Join(choices, ", "))
 	}
-	v.add(path, "%q is not one of %s", value, strings.Join(choices, ", "))
 }
 
 func (v validator) address(path, address string) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
-		v.add(path, "%q is no address: write host:port, such as 127.0.0.1:8080, or :8080 for every interface", address)
+		v.addf(path, "%q is no address: write host:port, such as 127.0.0.1:8080, or :8080 for every interface", address)
 		return
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		v.add(path, "%q is no port: write a number from 1 to 65535", port)
+		v.addf(path, "%q is no port: write a number from 1 to 65535", port)
 	}
 }
 
 func (v validator) endpoint(path, endpoint string) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		v.add(path, "%q is no address of an API: write it like https://api.refiner.io", endpoint)
+		v.addf(path, "%q is no address of an API: write it like https://api.refiner.io", endpoint)
 		return
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		v.add(path, "must have no user, query or fragment: write it like https://api.refiner.io")
+		v.addf(path, "must have no user, query or fragment: write it like https://api.refiner.io")
 	}
 }
 
@@ -213,17 +211,17 @@ func (v validator) certificate(t TLS) {
 		return
 	}
 	if !t.Enabled() {
-		v.add("tls", "needs both cert_file and key_file")
+		v.addf("tls", "needs both cert_file and key_file")
 		return
 	}
 	if _, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile); err != nil {
-		v.add("tls", "the certificate cannot be used: %v", err)
+		v.addf("tls", "the certificate cannot be used: %v", err)
 	}
 }
 
 // within notes a value outside of its bounds.
 func within[T int | Size | time.Duration](v validator, path string, value, lowest, highest T) {
 	if value < lowest || value > highest {
-		v.add(path, "%v is out of range: it goes from %v to %v", value, lowest, highest)
+		v.addf(path, "%v is out of range: it goes from %v to %v", value, lowest, highest)
 	}
 }

@@ -1,0 +1,39 @@
+# make test is all that a change has to pass; it installs what it needs by itself.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 10s
+
+.PHONY: build test lint bench fuzz-short clean
+
+build: ## bin/tanker
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
+
+test: lint test/sdk/node_modules/.installed ## everything: lint, and all tests with the race detector
+	go test -race -timeout 20m ./...
+
+lint: ## formatting, go vet, golangci-lint with .golangci.yaml
+	@unformatted=$$(gofmt -l $$(git ls-files -c -o --exclude-standard '*.go')); \
+	  test -z "$$unformatted" || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go run $(LINTER) run ./...
+
+bench: ## all benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz-short: ## each fuzz target for $(FUZZTIME)
+	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+	    echo "$$target in $$(dirname $$file)"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+	  done; done
+
+# The real SDK that the integration test runs. Without npm the test is left out, except in CI.
+test/sdk/node_modules/.installed: test/sdk/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  cd test/sdk && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
+	elif [ -n "$$CI" ]; then echo "npm is not installed: the tests need Node.js 18 or later"; exit 1; \
+	else echo "npm is not installed: the test with the real SDK is left out"; fi
+
+clean:
+	rm -rf bin test/sdk/node_modules
