@@ -1,0 +1,118 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"tanker/internal/journal"
+	"tanker/refiner"
+)
+
+// caller makes calls and judges how they ended. Many goroutines run it.
+type caller struct {
+	o     *Options
+	ctx   context.Context // of the calls: it outlives the order to stop by the grace period
+	ended *mailbox[*item]
+}
+
+// run makes the calls it gets until the queue is closed.
+func (c *caller) run(queue <-chan *item) {
+	for it := range queue {
+		c.call(it)
+		c.ended.put(it)
+	}
+}
+
+func (c *caller) call(it *item) {
+	begun := time.Now().UTC()
+	answer, err := c.o.Client.Do(c.ctx, it.call)
+	took := time.Since(begun)
+	if err != nil && c.ctx.Err() != nil {
+		it.verdict = verdict{action: actAbandon, class: classOf(refiner.ClassCanceled)}
+		return
+	}
+	v := c.judge(it, begun, took, err)
+	if err == nil {
+		v.status = answer.Status
+		c.o.Observer.Delivered(begun.Add(took).Sub(it.entry.ReceivedAt))
+	}
+	it.verdict = v
+	c.o.Observer.Call(v.class.String(), v.status, took)
+	c.log(it, took)
+}
+
+// judge decides and keeps account of the attempts. A call that was answered with 429 or a refusal of the
+// credentials is no attempt.
+func (c *caller) judge(it *item, begun time.Time, took time.Duration, err error) verdict {
+	tried := it.entry.Retry
+	tried.Attempts++
+	if tried.First.IsZero() {
+		tried.First = begun
+	}
+	now := begun.Add(took)
+	v := decide(err, tried, now, c.o.RetryFor, rand.Float64())
+	if v.action == actLimited || v.action == actBlock {
+		return v
+	}
+	tried.Next = now.Add(v.delay)
+	it.entry.Retry = tried
+	if err == nil {
+		return v
+	}
+	it.attempt(journal.Attempt{
+		At: begun, Took: took, Status: v.status, Error: clip(asRefinerError(err).Message, maxAttemptText),
+	})
+	if v.kind == journal.Dead {
+		v.letter = c.o.letter(it, v, err)
+	}
+	return v
+}
+
+// log writes the one line of the attempt. User ids are personal data: a position and a message id are enough to
+// find the event.
+func (c *caller) log(it *item, took time.Duration) {
+	v := &it.verdict
+	level, text := slog.LevelDebug, "call"
+	if v.kind == journal.Dead {
+		level, text = slog.LevelWarn, "dead letter"
+	}
+	if !c.o.Logger.Enabled(c.ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("position", it.entry.Position.String()),
+		slog.String("message_id", it.entry.MessageID),
+		slog.String("source", it.entry.Source),
+		slog.String("path", it.call.Path),
+		slog.String("class", v.class.String()),
+		slog.Int("status", v.status),
+		slog.Duration("took", took),
+		slog.Int("attempts", it.entry.Retry.Attempts),
+		slog.Duration("age", time.Since(it.entry.ReceivedAt)),
+	}
+	if v.kind != "" {
+		attrs = append(attrs, slog.String("kind", string(v.kind)))
+	}
+	if v.reason != "" {
+		attrs = append(attrs, slog.String("reason", v.reason))
+	}
+	if v.message != "" {
+		attrs = append(attrs, slog.String("error", v.message))
+	}
+	if v.delay > 0 {
+		attrs = append(attrs, slog.Duration("retry_in", v.delay))
+	}
+	c.o.Logger.LogAttrs(c.ctx, level, text, attrs...)
+}
+
+// lastAnswer is the body of the answer that an error came with, bounded.
+func lastAnswer(err error) string {
+	var e *refiner.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return clip(string(e.Body[:min(len(e.Body), maxAnswerKept)]), maxAnswerKept)
+}

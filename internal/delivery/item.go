@@ -1,0 +1,54 @@
+package delivery
+
+import (
+	"time"
+
+	"tanker/internal/journal"
+	"tanker/refiner"
+)
+
+// itemOverhead is what an item costs in memory beside its bodies: itself, its strings, its part of a lane.
+const itemOverhead = 768
+
+// item is one event in the window, from reading until its outcome is recorded. It has one owner at a time:
+// reader, scheduler, a caller, scheduler, recorder, scheduler.
+type item struct {
+	entry journal.Entry   // Body is the item's own copy; Retry is kept up to date
+	call  refiner.Request // what the mapping made of it
+	tried []journal.Attempt
+	size  int
+
+	key          string // of its lane; "" if there is nothing to call
+	lane         *lane
+	next         *item // behind it in its lane
+	older, newer *item // its neighbours in the window
+
+	notBefore instant // when it may be called
+	started   instant // when its latest call started
+	epoch     int     // of the concurrency at that moment
+	verdict   verdict // of its latest call, or of the mapping
+}
+
+// callable reports whether the mapping made a call of the event.
+func (it *item) callable() bool { return it.call.Path != "" }
+
+// attempt adds a call that failed to those that are remembered.
+func (it *item) attempt(a journal.Attempt) {
+	if len(it.tried) == maxAttemptsKept {
+		copy(it.tried, it.tried[1:])
+		it.tried = it.tried[:maxAttemptsKept-1]
+	}
+	it.tried = append(it.tried, a)
+}
+
+// outcome is what the journal is told of a finished event.
+func (it *item) outcome(now time.Time) journal.Outcome {
+	return journal.Outcome{
+		Position: it.entry.Position,
+		Kind:     it.verdict.kind,
+		Reason:   it.verdict.reason,
+		Attempts: it.entry.Retry.Attempts,
+		At:       now,
+		Letter:   it.verdict.letter,
+	}
+}

@@ -1,0 +1,68 @@
+package delivery
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tanker/event"
+	"tanker/internal/journal"
+)
+
+// What a dead letter holds at most.
+const (
+	maxAttemptsKept = 20       // the latest ones
+	maxAttemptText  = 512      // bytes of an attempt's error
+	maxAnswerKept   = 10 << 10 // bytes of the last answer
+)
+
+// letter makes the dead letter of an event whose latest call ended in v and err. It holds what an operator needs
+// to understand the case and to send the event again; nothing in it comes near the API key.
+func (o *Options) letter(it *item, v verdict, err error) *journal.DeadLetter {
+	l := &journal.DeadLetter{
+		Destination: o.Name,
+		Position:    it.entry.Position,
+		MessageID:   it.entry.MessageID,
+		Source:      it.entry.Source,
+		User:        it.key,
+		Type:        o.typeOf(it),
+		ReceivedAt:  it.entry.ReceivedAt,
+		RequestIP:   it.entry.RequestIP,
+		Event:       it.entry.Body,
+		Reason:      v.reason,
+		Message:     v.message,
+		Method:      it.call.Method,
+		Path:        it.call.Path,
+		Call:        it.call.Body,
+		Status:      v.status,
+		Attempts:    it.tried,
+		At:          time.Now().UTC(),
+	}
+	if err != nil {
+		l.Answer = lastAnswer(err)
+	}
+	return l
+}
+
+// typeOf is the type of the event's message.
+func (o *Options) typeOf(it *item) string {
+	if it.entry.Type != "" {
+		return it.entry.Type
+	}
+	e, err := event.Parse(it.entry.Body, o.Limits)
+	if err != nil {
+		return ""
+	}
+	return e.Type()
+}
+
+// clip shortens s to at most limit bytes of valid UTF-8.
+func clip(s string, limit int) string {
+	if len(s) > limit {
+		for limit > 0 && !utf8.RuneStart(s[limit]) {
+			limit--
+		}
+		s = s[:limit]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

@@ -1,0 +1,156 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"tanker/event"
+	"tanker/internal/journal"
+	"tanker/mapping"
+	"tanker/refiner"
+)
+
+// What holds when Options does not say otherwise.
+const (
+	defaultMaxConcurrency = 256
+	defaultWindowEvents   = 8192
+	defaultWindowBytes    = 64 << 20
+	defaultRetryFor       = 72 * time.Hour
+	defaultGrace          = 10 * time.Second
+)
+
+// Log is where events come from and where outcomes go. A *journal.Cursor is one.
+type Log interface {
+	// Next waits for events that have no outcome yet and returns them in the order they were accepted,
+	// each once in the lifetime of the Log. Bodies are copied before the next call.
+	// journal.ErrClosed and journal.ErrFenced end the worker; every other error is tried again.
+	Next(ctx context.Context) ([]journal.Entry, error)
+
+	// Finish stores outcomes; they are durable when it returns nil. After an error it is called again with
+	// the same outcomes.
+	Finish(ctx context.Context, outcomes []journal.Outcome) error
+
+	// Defer remembers for after a restart that an event has failed and when it is due again. It must
+	// not block.
+	Defer(position journal.Position, retry journal.Retry)
+}
+
+// Mapper makes calls of events. Its error is a *mapping.Refusal. It is used by one goroutine.
+type Mapper interface {
+	Map(e *event.Event) (mapping.Call, error)
+}
+
+// Client makes calls. Its errors are *refiner.Error; any other is taken for trouble that passes. Both methods must
+// return soon after ctx is cancelled, and in a bounded time at any rate.
+type Client interface {
+	Do(ctx context.Context, r refiner.Request) (refiner.Answer, error)
+	Verify(ctx context.Context) (refiner.Project, error)
+}
+
+// Options says what a worker delivers, where to and how fast.
+type Options struct {
+	// Name of the destination. Required.
+	Name string
+
+	// Log, Mapper and Client are required.
+	Log    Log
+	Mapper Mapper
+	Client Client
+
+	// KeyPerMinute and UserPerMinute are how many calls Refiner allows in a minute for the API key, and for each
+	// user. 0 means no limit. Refiner's own are 4,000 and 100; they are not the default here.
+	KeyPerMinute, UserPerMinute int
+
+	// MaxConcurrency is the most calls that may be made and not yet have their outcome on disk. So many
+	// calls at most are made again after a crash. Defaults to 256.
+	MaxConcurrency int
+
+	// WindowEvents and WindowBytes bound the events held in memory: reading stops while either is reached, so it is
+	// exceeded by a few dozen events at most, or by one larger than the whole. Beside the window there is the
+	// pack that is being read. Default to 8,192 and 64 MiB.
+	WindowEvents int
+	WindowBytes  int64
+
+	// RetryFor is how long an event is retried, from its first attempt on, before it becomes a dead letter.
+	// Defaults to 72 hours.
+	RetryFor time.Duration
+
+	// Grace is how long a worker that is being stopped waits for the calls under way. Defaults to 10 s.
+	Grace time.Duration
+
+	// Limits bound events as they are read from the Log. They must allow what the gateway accepts.
+	// The zero value means event.DefaultLimits.
+	Limits event.Limits
+
+	// Recent are calls of the last minute that are known from before the start. The limits count them.
+	Recent []PastCall
+
+	// Logger defaults to none. Observer defaults to none.
+	Logger   *slog.Logger
+	Observer Observer
+}
+
+// PastCall is a call that was made before the worker was started.
+type PastCall struct {
+	User string // key of its lane; "" counts for the API key only
+	At   time.Time
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxConcurrency = orDefault(o.MaxConcurrency, defaultMaxConcurrency)
+	o.WindowEvents = orDefault(o.WindowEvents, defaultWindowEvents)
+	o.WindowBytes = orDefault(o.WindowBytes, defaultWindowBytes)
+	o.RetryFor = orDefault(o.RetryFor, defaultRetryFor)
+	o.Grace = orDefault(o.Grace, defaultGrace)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = Unobserved{}
+	}
+	return o
+}
+
+func orDefault[T int | int64 | time.Duration](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+func (o Options) validate() error {
+	var problems []error
+	if o.Name == "" {
+		problems = append(problems, errors.New("Name is missing"))
+	}
+	if o.Log == nil || o.Mapper == nil || o.Client == nil {
+		problems = append(problems, errors.New("Log, Mapper and Client are all required"))
+	}
+	for _, field := range []struct {
+		name  string
+		value int64
+	}{
+		{"KeyPerMinute", int64(o.KeyPerMinute)},
+		{"UserPerMinute", int64(o.UserPerMinute)},
+		{"MaxConcurrency", int64(o.MaxConcurrency)},
+		{"WindowEvents", int64(o.WindowEvents)},
+		{"WindowBytes", o.WindowBytes},
+		{"RetryFor", int64(o.RetryFor)},
+		{"Grace", int64(o.Grace)},
+	} {
+		if field.value < 0 {
+			problems = append(problems, fmt.Errorf("%s is %d, must not be negative", field.name, field.value))
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("delivery options: %w", errors.Join(problems...))
+	}
+	return nil
+}
+
+// leastConcurrency is what the search for the right concurrency does not go below: more than enough to keep the processors busy.
+func leastConcurrency() int { return max(4, 2*runtime.GOMAXPROCS(0)) }

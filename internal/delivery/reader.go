@@ -1,0 +1,149 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"tanker/event"
+	"tanker/internal/journal"
+	"tanker/mapping"
+	"tanker/refiner"
+)
+
+// What the reader hands over at a time, at most. The window may be exceeded by so much.
+const (
+	handOverEvents = 64
+	handOverBytes  = 256 << 10
+)
+
+// reader takes events from the log, maps them and hands them to the scheduler. It stands still while the scheduler
+// does not take them.
+type reader struct {
+	o       *Options
+	out     chan<- []*item
+	trouble *trouble
+}
+
+// run reads until ctx is cancelled, or until the log is closed or belongs to somebody else.
+func (r *reader) run(ctx context.Context) error {
+	for failures := 0; ; {
+		entries, err := r.o.Log.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case lost(err):
+			return fmt.Errorf("read events: %w", err)
+		case err != nil:
+			failures++
+			r.trouble.report(ctx, "reading events", err, failures)
+			if !sleep(ctx, logBackoff(failures)) {
+				return nil
+			}
+			continue
+		}
+		failures = 0
+		r.trouble.clear(ctx)
+		if !r.hand(ctx, entries) {
+			return nil
+		}
+	}
+}
+
+// hand maps the entries and passes them on in portions, the first as soon as it is ready.
+func (r *reader) hand(ctx context.Context, entries []journal.Entry) bool {
+	for len(entries) > 0 {
+		var portion []*item
+		size := 0
+		for len(entries) > 0 && len(portion) < handOverEvents && size < handOverBytes {
+			it := r.item(entries[0])
+			portion = append(portion, it)
+			size += it.size
+			entries[0] = journal.Entry{}
+			entries = entries[1:]
+		}
+		select {
+		case r.out <- portion:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// item maps an entry. Its body is copied: it would otherwise keep the whole pack in memory for as long as the event
+// waits.
+func (r *reader) item(e journal.Entry) *item {
+	it := &item{entry: e}
+	it.entry.Body = bytes.Clone(e.Body)
+	r.mapTo(it)
+	it.size = itemOverhead + len(it.entry.Body) + len(it.call.Body)
+	return it
+}
+
+// mapTo sets the item's call, or its verdict if there is nothing to call. An event that breaks the mapping must not
+// break the worker, which would meet it again after every restart.
+func (r *reader) mapTo(it *item) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.o.Logger.Error("mapping broke down over an event: please report this",
+				slog.String("position", it.entry.Position.String()),
+				slog.String("message_id", it.entry.MessageID),
+				slog.String("stack", string(debug.Stack())))
+			it.verdict = verdict{kind: journal.Dead, reason: reasonMapping, message: "the mapping broke down over this event"}
+			it.verdict.letter = r.o.letter(it, it.verdict, nil)
+		}
+	}()
+	e, err := event.Parse(it.entry.Body, r.o.Limits)
+	if err != nil {
+		it.verdict = verdict{kind: journal.Rejected, reason: reasonMalformed, message: err.Error()}
+		return
+	}
+	if it.entry.Type != "" {
+		e = e.WithType(it.entry.Type)
+	}
+	call, err := r.o.Mapper.Map(e)
+	if err != nil {
+		it.verdict = refused(err)
+		return
+	}
+	it.call = refiner.Request{Method: call.Method, Path: call.Path, Body: call.Body, Form: call.Form}
+	it.key = call.UserKey()
+	if it.key == "" {
+		it.key = e.UserKey()
+	}
+}
+
+func refused(err error) verdict {
+	var refusal *mapping.Refusal
+	if !errors.As(err, &refusal) {
+		return verdict{kind: journal.Rejected, reason: reasonMapping, message: err.Error()}
+	}
+	return verdict{kind: journal.Kind(refusal.Outcome), reason: refusal.Reason, message: refusal.Message}
+}
+
+// lost reports whether an error of the log is final.
+func lost(err error) bool {
+	return errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrFenced)
+}
+
+// logBackoff is how long to wait for a log that has failed so many times in a row.
+func logBackoff(failures int) time.Duration {
+	return grown(50*time.Millisecond, 5*time.Second, failures-1)
+}
+
+// sleep waits for d. It returns false at once when ctx is cancelled.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

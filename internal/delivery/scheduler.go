@@ -1,0 +1,328 @@
+package delivery
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"tanker/internal/journal"
+	"tanker/refiner"
+)
+
+// longestRestored bounds how long an event may wait after a restart for its next attempt: clocks get set.
+const longestRestored = time.Hour
+
+// scheduler decides which call starts when. One goroutine runs it and owns all its state; the others give
+// it finished work through mailboxes.
+type scheduler struct {
+	o        *Options
+	epoch    time.Time // instants count from here
+	board    *board
+	troubles []*trouble
+	verify   func()       // starts a probe, which ends in probed
+	employ   func()       // starts one more caller
+	onStop   func()       // told when the stop begins
+	queue    chan *item   // to the callers; never full
+	intake   chan []*item // from the reader
+	probed   chan error
+	wake     chan struct{}   // of the mailboxes and the troubles
+	ended    mailbox[*item]  // from the callers
+	recorded mailbox[*item]  // from the recorder
+	outbox   *mailbox[*item] // to the recorder
+
+	window      held
+	lanes       lanes
+	key         keyLimiter
+	gate        gate
+	concurrency *concurrency
+
+	flying        int  // calls under way
+	unrecorded    int  // these, and the calls whose outcome is not recorded
+	recording     int  // events at the recorder
+	callers       int  // goroutines that make calls
+	crowded       bool // a ready call waits for nothing but a place
+	limited       bool // a ready call waits for the key's limit
+	limitedSince  instant
+	stopping      bool
+	lastDelivered time.Time
+	calls         [callClasses]uint64
+
+	endedBatch, recordedBatch []*item // to be filled again
+	finished                  []*item // for the recorder, at the end of the turn
+}
+
+func newScheduler(o *Options, b *board) *scheduler {
+	s := &scheduler{
+		o:           o,
+		epoch:       time.Now(),
+		board:       b,
+		intake:      make(chan []*item),
+		wake:        make(chan struct{}, 1),
+		probed:      make(chan error, 1),
+		queue:       make(chan *item, o.MaxConcurrency),
+		lanes:       newLanes(o.UserPerMinute),
+		key:         newKeyLimiter(o.KeyPerMinute),
+		concurrency: newConcurrency(leastConcurrency(), o.MaxConcurrency),
+	}
+	s.ended.wake, s.recorded.wake = s.wake, s.wake
+	s.remember(o.Recent)
+	return s
+}
+
+func (s *scheduler) now() instant { return time.Since(s.epoch) }
+
+// run schedules until ctx is cancelled and what was under way then has ended and is recorded.
+func (s *scheduler) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var set instant
+	stop := ctx.Done()
+	for {
+		next := s.turn()
+		if s.stopping && s.flying == 0 && s.recording == 0 && !s.gate.probing {
+			return
+		}
+		if next != set {
+			timer.Reset(next - s.now())
+			set = next
+		}
+		select {
+		case items := <-s.room():
+			s.admit(items)
+		case err := <-s.probed:
+			s.probeEnded(err)
+		case <-s.wake:
+		case <-timer.C:
+			set = 0
+		case <-stop:
+			s.stopping, stop = true, nil
+			s.onStop()
+		}
+	}
+}
+
+// turn takes what has ended, starts what may start and returns when it wants to be called at the latest.
+func (s *scheduler) turn() instant {
+	s.endedBatch = s.ended.take(s.endedBatch)
+	s.recordedBatch = s.recorded.take(s.recordedBatch)
+	now := s.now() // after every end: a limit must not count a call as older than it is
+	for _, it := range s.endedBatch {
+		s.settle(it, now)
+	}
+	for _, it := range s.recordedBatch {
+		s.release(it)
+	}
+	next := s.lanes.wake(now)
+	next = min(next, s.start(now), s.probe(now))
+	if s.key.paused > now {
+		next = min(next, s.key.paused)
+	}
+	if len(s.finished) > 0 {
+		s.recording += len(s.finished)
+		s.outbox.put(s.finished...)
+		clear(s.finished)
+		s.finished = s.finished[:0]
+	}
+	s.publish(now)
+	return next
+}
+
+// room is where events come in while the window has room for them, nil otherwise.
+func (s *scheduler) room() <-chan []*item {
+	if s.stopping || s.window.events >= s.o.WindowEvents || s.window.bytes >= s.o.WindowBytes {
+		return nil
+	}
+	return s.intake
+}
+
+// admit takes events into the window. Those without a call go to the recorder at once.
+func (s *scheduler) admit(items []*item) {
+	now := s.now()
+	for _, it := range items {
+		s.window.add(it)
+		if !it.callable() {
+			s.finished = append(s.finished, it)
+			continue
+		}
+		if due := it.entry.Retry.Next; !due.IsZero() {
+			it.notBefore = now + min(time.Until(due), longestRestored)
+		}
+		s.lanes.add(it, now)
+	}
+}
+
+// start begins the calls that may begin. It returns when the next one may, if that depends on time alone.
+func (s *scheduler) start(now instant) instant {
+	s.crowded = false
+	for s.lanes.ready.len() > 0 && !s.stopping {
+		if !s.gate.admits(s.flying) || s.unrecorded >= s.o.MaxConcurrency {
+			return never
+		}
+		if wait := s.key.wait(now); wait > 0 {
+			if !s.limited {
+				s.limited, s.limitedSince = true, now
+			}
+			return later(now, wait)
+		}
+		if s.limited {
+			s.limited = false
+			s.o.Observer.Waited("key", now-s.limitedSince)
+		}
+		if s.flying >= s.concurrency.limit {
+			s.crowded = true
+			return never
+		}
+		s.begin(now)
+	}
+	return never
+}
+
+func (s *scheduler) begin(now instant) {
+	it := s.lanes.begin().head
+	it.started, it.epoch = now, s.concurrency.epoch
+	s.key.start(now)
+	s.flying++
+	s.unrecorded++
+	if s.callers < s.flying {
+		s.callers++
+		s.employ()
+	}
+	s.queue <- it
+}
+
+// settle does with an event what the verdict on its call says.
+func (s *scheduler) settle(it *item, now instant) {
+	v, l := &it.verdict, it.lane
+	s.flying--
+	s.key.end(now)
+	s.lanes.end(l, now)
+	s.calls[v.class]++
+	if v.class.answered() {
+		s.concurrency.done(now, it.epoch, now-it.started, s.crowded)
+		if s.gate.passed() {
+			s.o.Logger.Info("destination accepts the API key again, delivery goes on")
+		}
+	}
+	if v.action == actFinish {
+		if v.kind == journal.Delivered {
+			s.lastDelivered = time.Now().UTC()
+		}
+		l.pop()
+		s.finished = append(s.finished, it)
+		s.place(l, now)
+		return
+	}
+	s.unrecorded--
+	switch v.action {
+	case actRetry:
+		it.notBefore = now + v.delay
+		s.o.Log.Defer(it.entry.Position, it.entry.Retry)
+		s.place(l, now)
+	case actLimited:
+		s.pause(it, now)
+		s.place(l, now)
+	case actBlock:
+		s.block(v.reason, now)
+		s.lanes.putBack(l)
+	}
+}
+
+// pause obeys a 429. The answer does not say which limit was reached: it is taken for the user's if the user
+// has made most of the calls of a minute, and for the key's otherwise.
+func (s *scheduler) pause(it *item, now instant) {
+	if 2*it.lane.calls.used(now) > s.o.UserPerMinute && s.o.UserPerMinute > 0 {
+		it.notBefore = now + it.verdict.delay
+		return
+	}
+	s.key.pause(now + it.verdict.delay)
+}
+
+// place puts a lane that comes from a call where it belongs.
+func (s *scheduler) place(l *lane, now instant) {
+	if l.head != nil {
+		if wait := l.calls.wait(now); wait > 0 {
+			s.o.Observer.Waited("user", wait)
+		}
+	}
+	s.lanes.place(l, now)
+}
+
+// release lets an event go whose outcome is recorded.
+func (s *scheduler) release(it *item) {
+	s.recording--
+	if it.callable() {
+		s.unrecorded--
+	}
+	s.window.remove(it)
+}
+
+func (s *scheduler) block(reason string, now instant) {
+	if s.gate.refuse(reason, now, time.Now().UTC()) {
+		s.o.Logger.Error("destination is blocked: Refiner refuses the API key; nothing is lost, delivery goes on when it is accepted",
+			"reason", reason)
+	}
+}
+
+// probe asks a blocked destination, when it is due, whether it accepts the key. It returns when it is.
+// The probe counts against the key's limit like every call.
+func (s *scheduler) probe(now instant) instant {
+	if !s.gate.closed || s.gate.probing || s.stopping {
+		return never
+	}
+	if s.gate.next > now {
+		return s.gate.next
+	}
+	if wait := s.key.wait(now); wait > 0 {
+		return later(now, wait)
+	}
+	s.gate.probing = true
+	s.key.start(now)
+	s.verify()
+	return never
+}
+
+// probeEnded takes a probe's answer. An endpoint that knows no such call has not refused the key: an event may try.
+func (s *scheduler) probeEnded(err error) {
+	now := s.now()
+	s.key.end(now)
+	if err == nil {
+		s.gate.accepted()
+		return
+	}
+	e := asRefinerError(err)
+	switch e.Class {
+	case refiner.ClassEvent:
+		s.gate.accepted()
+	case refiner.ClassCredentials:
+		s.block(blockedReason(e), now)
+		s.gate.denied(0, now)
+	default:
+		s.o.Logger.Debug("probe without result", slog.String("class", e.Class.String()), slog.Int("status", e.Status))
+		s.gate.denied(e.RetryAfter, now)
+	}
+}
+
+// remember counts calls from before the start.
+func (s *scheduler) remember(calls []PastCall) {
+	calls = slices.SortedFunc(slices.Values(calls), func(a, b PastCall) int { return a.At.Compare(b.At) })
+	for _, c := range calls {
+		age := max(time.Since(c.At), 0)
+		if age >= span {
+			continue
+		}
+		s.key.start(-age)
+		s.key.end(-age)
+		if c.User != "" {
+			s.lanes.remember(c.User, -age)
+		}
+	}
+}
+
+// later is a moment that lies wait ahead.
+func later(now instant, wait time.Duration) instant {
+	if wait == never {
+		return never
+	}
+	return now + wait
+}

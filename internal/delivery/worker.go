@@ -1,0 +1,126 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// recordGrace is how long outcomes may take to be stored after the calls' grace period.
+const recordGrace = 5 * time.Second
+
+// Worker delivers the events of one destination.
+type Worker struct {
+	o     Options
+	board board
+}
+
+// New makes a worker. It reports everything that is wrong with the options.
+func New(o Options) (*Worker, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	o.Logger = o.Logger.With("destination", o.Name)
+	w := &Worker{o: o}
+	w.board.publish(State{Name: o.Name, Status: StatusStopped}, &[callClasses]uint64{}, time.Now().UTC())
+	return w, nil
+}
+
+// State says what the worker is doing. It may be called at any time and does not disturb the delivery.
+func (w *Worker) State() State { return w.board.read() }
+
+// Run delivers until ctx is cancelled. Then it starts no more calls, waits up to the grace period for those
+// under way, stores their outcomes and returns nil; or an error that says how many outcomes could not be
+// stored. It returns before only if the log is closed or has been taken over by another process. Every
+// goroutine has ended when it returns. A worker runs once.
+func (w *Worker) Run(ctx context.Context) error {
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	r := w.assemble(ctx, abort)
+	defer r.dismiss()
+
+	err := r.work(ctx, abort)
+	state := w.board.read()
+	state.Status, state.Reason, state.Since = StatusStopped, "", time.Time{}
+	if err != nil {
+		state.Reason = err.Error()
+	}
+	w.board.publish(state, &r.scheduler.calls, time.Now().UTC())
+	return err
+}
+
+// run is one run of a worker: its parts, and the contexts of what outlives the order to stop.
+type run struct {
+	scheduler *scheduler
+	reader    reader
+	recorder  recorder
+	callers   sync.WaitGroup
+
+	calls, recording             context.Context
+	cancelCalls, cancelRecording context.CancelFunc
+	timers                       []*time.Timer
+}
+
+// assemble makes the parts and ties them together.
+func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
+	o := &w.o
+	s := newScheduler(o, &w.board)
+	woken := make(chan struct{}, 1)
+	reading := &trouble{log: o.Logger, wake: s.wake}
+	storing := &trouble{log: o.Logger, wake: s.wake}
+	r := &run{
+		scheduler: s,
+		reader:    reader{o: o, out: s.intake, trouble: reading},
+		recorder:  recorder{o: o, woken: woken, out: &s.recorded, trouble: storing, abort: abort},
+	}
+	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
+	r.recording, r.cancelRecording = context.WithCancel(context.WithoutCancel(ctx))
+	r.recorder.in.wake = woken
+	s.outbox = &r.recorder.in
+	s.troubles = []*trouble{reading, storing}
+	c := caller{o: o, ctx: r.calls, ended: &s.ended}
+	s.employ = func() { r.callers.Go(func() { c.run(s.queue) }) }
+	s.verify = func() {
+		r.callers.Go(func() {
+			_, err := o.Client.Verify(ctx)
+			s.probed <- err
+		})
+	}
+	s.onStop = func() {
+		r.timers = append(r.timers,
+			time.AfterFunc(o.Grace, r.cancelCalls),
+			time.AfterFunc(o.Grace+recordGrace, r.cancelRecording))
+	}
+	return r
+}
+
+// work runs the parts until all have ended.
+func (r *run) work(ctx context.Context, abort func(error)) error {
+	var parts sync.WaitGroup
+	var readErr, storeErr error
+	allEnded := make(chan struct{})
+	parts.Go(func() {
+		if readErr = r.reader.run(ctx); readErr != nil {
+			abort(readErr)
+		}
+	})
+	parts.Go(func() { storeErr = r.recorder.run(r.recording, allEnded) })
+
+	r.scheduler.run(ctx)
+	close(r.scheduler.queue)
+	r.callers.Wait()
+	close(allEnded)
+	parts.Wait()
+	return errors.Join(readErr, storeErr)
+}
+
+// dismiss frees what is left of the run.
+func (r *run) dismiss() {
+	for _, t := range r.timers {
+		t.Stop()
+	}
+	r.cancelCalls()
+	r.cancelRecording()
+}
