@@ -221,9 +221,9 @@ type Limits struct {
 
 // Window bounds what one destination reads ahead and holds in memory.
 type Window struct {
-	// Events is how many events. Default 10000.
+	// Events is how many events. Default 8192.
 	Events int `yaml:"events"`
 
-	// Bytes is how much their bodies may be together. Default 32MiB.
+	// Bytes is how much their bodies may be together. Default 64MiB.
 	Bytes Size `yaml:"bytes"`
 }

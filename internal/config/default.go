@@ -32,7 +32,7 @@ func DefaultDestination() Destination {
 		Encoding:       "json",
 		Limits:         Limits{KeyPerMinute: 4000, UserPerMinute: 100},
 		MaxConcurrency: 256,
-		Window:         Window{Events: 10_000, Bytes: 32 << 20},
+		Window:         Window{Events: 8192, Bytes: 64 << 20},
 		Timeout:        30 * time.Second,
 		RetryFor:       72 * time.Hour,
 		Enabled:        true,

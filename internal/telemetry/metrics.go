@@ -24,11 +24,11 @@ type Metrics struct {
 	packEvents  prometheus.Histogram
 	packedBytes prometheus.Counter
 
-	outcomes   *prometheus.CounterVec
-	latency    *prometheus.HistogramVec
-	calls      *prometheus.CounterVec
-	callTime   *prometheus.HistogramVec
-	limitWaits *prometheus.HistogramVec
+	outcomes *prometheus.CounterVec
+	latency  *prometheus.HistogramVec
+	calls    *prometheus.CounterVec
+	callTime *prometheus.HistogramVec
+	waits    *prometheus.HistogramVec
 }
 
 // Buckets of the histograms, in seconds or events.
@@ -82,9 +82,9 @@ func (m *Metrics) makeJournal() {
 func (m *Metrics) makeDelivery() {
 	m.outcomes = m.counters("tanker_outcomes_total", "What became of events: delivered, filtered, rejected or dead, and why.", "destination", "kind", "reason")
 	m.latency = m.histograms("tanker_delivery_seconds", "Time from an event's acceptance to its delivery.", latencyBuckets, "destination")
-	m.calls = m.counters("tanker_calls_total", "Calls to Refiner by the class of the answer: 2xx, 429, 4xx, 5xx, other, none.", "destination", "class")
+	m.calls = m.counters("tanker_calls_total", "Calls to Refiner, by what the answer meant and its status.", "destination", "class", "status")
 	m.callTime = m.histograms("tanker_call_seconds", "Time of one call to Refiner.", callBuckets, "destination")
-	m.limitWaits = m.histograms("tanker_limit_wait_seconds", "Time that calls waited for a rate limit: of the key or of a user.", waitBuckets, "destination", "limit")
+	m.waits = m.histograms("tanker_limit_wait_seconds", "Time that calls waited for a rate limit: of the key or of a user.", waitBuckets, "destination", "limit")
 }
 
 func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"tanker/internal/journal"
 	"tanker/internal/telemetry"
 )
 
@@ -30,6 +31,13 @@ func used() *telemetry.Metrics {
 	m.Accepted("web", 20, 1000)
 	m.Refused("web", "invalid_json", 400)
 	m.Appended(7, 900, 3*time.Millisecond)
+	d := m.Delivery("production")
+	d.Outcome(journal.Delivered, "")
+	d.Outcome(journal.Rejected, "no_identity")
+	d.Delivered(20 * time.Millisecond)
+	d.Call("ok", 200, time.Second)
+	d.Call("temporary", 0, time.Second)
+	d.Waited("user", time.Minute)
 	m.Observe(func() telemetry.State {
 		return telemetry.State{
 			Destinations: []telemetry.DestinationState{
@@ -53,6 +61,14 @@ func TestMetrics(t *testing.T) {
 		`tanker_journal_append_seconds_bucket{le="0.005"} 1`,
 		`tanker_journal_append_events_sum 7`,
 		`tanker_journal_append_bytes_total 900`,
+		`tanker_outcomes_total{destination="production",kind="delivered",reason=""} 1`,
+		`tanker_outcomes_total{destination="production",kind="rejected",reason="no_identity"} 1`,
+		`tanker_delivery_seconds_bucket{destination="production",le="0.01"} 0`,
+		`tanker_delivery_seconds_bucket{destination="production",le="0.025"} 1`,
+		`tanker_calls_total{class="ok",destination="production",status="200"} 1`,
+		`tanker_calls_total{class="temporary",destination="production",status="none"} 1`,
+		`tanker_call_seconds_sum{destination="production"} 2`,
+		`tanker_limit_wait_seconds_sum{destination="production",limit="user"} 60`,
 		`tanker_pending_events{destination="production"} 5`,
 		`tanker_oldest_pending_seconds{destination="production"} 3600.`,
 		`tanker_oldest_pending_seconds{destination="testing"} 0`,
