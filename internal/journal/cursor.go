@@ -152,7 +152,7 @@ func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}
-	messages, err = cons.Messages(jetstream.PullMaxMessagesWithBytesLimit(readAheadPacks, readAheadBytes))
+	messages, err = cons.Messages(jetstream.PullMaxMessages(readAhead))
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}

@@ -45,7 +45,10 @@ func startEmbedded(o Options, storage int64) (*embedded, error) {
 		s.WaitForShutdown()
 		return nil, fmt.Errorf("start journal in %s: %w: no answer within 30 s", o.Dir, ErrUnavailable)
 	}
-	conn, err := nats.Connect("", nats.InProcessServer(s), nats.Name("tanker"), nats.MaxReconnects(-1))
+	conn, err := nats.Connect("", nats.InProcessServer(s), nats.Name("tanker"), nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			o.Logger.Warn("journal client", "error", err)
+		}))
 	if err != nil {
 		s.Shutdown()
 		s.WaitForShutdown()

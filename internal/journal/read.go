@@ -7,11 +7,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// How much a reader asks for ahead. A pack larger than the byte limit would never come.
-const (
-	readAheadPacks = 256
-	readAheadBytes = maxPayload + 1<<20
-)
+// readAhead is how many packs a reader has in memory at most. A pack is about packTarget bytes at most before
+// compression, unless a single event is larger. It is a limit on messages because the client drops some when
+// the server's byte limit and its own buffer, which counts messages, are used together.
+const readAhead = 16
 
 // eachMessage calls do for the messages a consumer has now, in order, and returns when there are no more.
 func eachMessage(ctx context.Context, cons jetstream.Consumer, do func(jetstream.Msg) error) error {
@@ -22,7 +21,7 @@ func eachMessage(ctx context.Context, cons jetstream.Consumer, do func(jetstream
 	if info.NumPending == 0 {
 		return nil
 	}
-	messages, err := cons.Messages(jetstream.PullMaxMessagesWithBytesLimit(readAheadPacks, readAheadBytes))
+	messages, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
 	if err != nil {
 		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}

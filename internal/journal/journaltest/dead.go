@@ -1,0 +1,141 @@
+package journaltest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tanker/internal/journal"
+)
+
+// die finishes events as dead, with a letter each.
+func die(t *testing.T, c *journal.Cursor, all []journal.Entry, change func(*journal.DeadLetter)) []journal.DeadLetter {
+	t.Helper()
+	outs := outcomes(journal.Dead, "refused_422", all)
+	letters := make([]journal.DeadLetter, len(all))
+	for i, e := range all {
+		letters[i] = journal.DeadLetter{
+			Destination: "d", Position: e.Position, MessageID: e.MessageID, Source: e.Source, User: "u",
+			Type: e.Type, ReceivedAt: e.ReceivedAt, RequestIP: e.RequestIP, Event: json.RawMessage(e.Body),
+			Reason: "refused_422", Message: "Refiner refused the call", Path: "/v1/track-event", Call: json.RawMessage(`{"a":"<&>"}`),
+			Status: 422, Answer: `{"message":"no"}`, At: time.UnixMilli(int64(i) * 1000).UTC(),
+			Attempts: []journal.Attempt{{At: time.UnixMilli(5).UTC(), Took: time.Second, Status: 422, Error: "refused"}},
+		}
+		if change != nil {
+			change(&letters[i])
+		}
+		outs[i].Letter = &letters[i]
+	}
+	finish(t, c, outs)
+	return letters
+}
+
+func deadLetters(t *testing.T, place Place) {
+	j := place.Open(t, nil)
+	c := openCursor(t, j, "d", "web")
+	other := openCursor(t, j, "other", "web")
+	mustAppend(t, j, entries("web", 0, 7))
+	want := die(t, c, take(t, c, 7), func(l *journal.DeadLetter) {
+		if l.MessageID == "web-3" {
+			l.User, l.Reason = "special", "retry_window_passed"
+		}
+	})
+	die(t, other, take(t, other, 7)[:1], func(l *journal.DeadLetter) { l.Destination = "other" })
+	if s := status(t, c); s.Totals.Dead["refused_422"] != 7 {
+		t.Errorf("got %+v", s)
+	}
+	closeJournal(t, j)
+	j = place.Open(t, nil)
+
+	for _, test := range []struct {
+		name   string
+		filter journal.DeadFilter
+		want   []journal.DeadLetter
+	}{
+		{"of a destination", journal.DeadFilter{Destination: "d"}, want},
+		{"by reason", journal.DeadFilter{Destination: "d", Reason: "retry_window_passed"}, want[3:4]},
+		{"by user", journal.DeadFilter{User: "special"}, want[3:4]},
+		{"by time", journal.DeadFilter{Destination: "d", Since: want[2].At, Until: want[4].At}, want[2:4]},
+		{"of an unknown destination", journal.DeadFilter{Destination: "none"}, []journal.DeadLetter{}},
+	} {
+		page, err := j.DeadLetters(t.Context(), test.filter)
+		if err != nil || page.Next != 0 {
+			t.Fatal(test.name, err, page.Next)
+		}
+		if diff := cmp.Diff(test.want, page.Letters); diff != "" {
+			t.Error(test.name, diff)
+		}
+	}
+	if all := pages(t, j, 3); len(all) != 8 {
+		t.Errorf("pages hold %d letters, want 8", len(all))
+	}
+	letter, err := j.DeadLetter(t.Context(), "d", want[5].Position)
+	if diff := cmp.Diff(want[5], letter); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	for range 2 {
+		err = j.DiscardDead(t.Context(), "d", want[5].Position)
+	}
+	if !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("discarded twice: %v", err)
+	}
+	if _, err := j.DeadLetter(t.Context(), "../d", 1); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("odd name: %v", err)
+	}
+	if all := pages(t, j, 100); len(all) != 7 {
+		t.Errorf("after discarding one there are %d letters, want 7", len(all))
+	}
+}
+
+func pages(t *testing.T, j *journal.Journal, limit int) []journal.DeadLetter {
+	t.Helper()
+	var all []journal.DeadLetter
+	var after uint64
+	for {
+		page, err := j.DeadLetters(t.Context(), journal.DeadFilter{Limit: limit, After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Letters) > limit {
+			t.Fatalf("page of %d letters, limit %d", len(page.Letters), limit)
+		}
+		all = append(all, page.Letters...)
+		if page.Next == 0 {
+			return all
+		}
+		after = page.Next
+	}
+}
+
+func replayDead(t *testing.T, place Place) {
+	j := place.Open(t, nil)
+	c := openCursor(t, j, "d", "web")
+	other := openCursor(t, j, "other", "web")
+	mustAppend(t, j, entries("web", 0, 3))
+	first := take(t, c, 3)
+	letters := die(t, c, first[:1], nil)
+	mustAppend(t, j, entries("web", 3, 1))
+	if err := j.ReplayDead(t.Context(), "d", letters[0].Position); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.ReplayDead(t.Context(), "d", letters[0].Position); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("replayed twice: %v", err)
+	}
+	got := take(t, c, 2)
+	if diff := cmp.Diff([]journal.Entry{entry("web", 3), entry("web", 0)}, got, ignorePosition); diff != "" {
+		t.Error(diff)
+	}
+	if s := status(t, c); s.Accepted != 5 || s.Pending != 4 {
+		t.Errorf("got %+v", s)
+	}
+	if got := ids(take(t, other, 4)); fmt.Sprint(got) != "[web-0 web-1 web-2 web-3]" {
+		t.Errorf("the other destination got %v", got)
+	}
+	if s := status(t, other); s.Accepted != 4 {
+		t.Errorf("the other destination: %+v", s)
+	}
+}
