@@ -39,11 +39,12 @@ type Rename struct {
 
 // Mapper turns events into calls. It is immutable and may be used by several goroutines at once.
 type Mapper struct {
-	profile  Profile
-	user     renames
-	account  renames
-	faults   faults
-	warnings []string
+	profile       Profile
+	user, account renames // Documented
+	warnings      []string
+
+	upstreamUser, upstreamAccount upstreamRenames // Upstream
+	faults                        faults
 }
 
 // New makes a Mapper. The only error is an unknown profile.

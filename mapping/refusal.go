@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"strconv"
+	"strings"
 
 	"tanker/event"
 )
@@ -45,16 +46,19 @@ func rejected(reason, message string) *Refusal {
 	return &Refusal{Outcome: Rejected, Reason: reason, Message: message}
 }
 
-// longestType is how much of a type is quoted.
-const longestType = 40
-
 func unsupportedType(e *event.Event) *Refusal {
 	message := "The event has no type, and only identify, track, page and group calls go to Refiner."
 	if t := e.Type(); t != "" {
-		if len(t) > longestType {
-			t = t[:longestType] + "…"
-		}
-		message = "Events of type " + strconv.Quote(t) + " do not go to Refiner: it knows identify, track, page and group calls."
+		message = "Events of type " + strconv.Quote(shortened(t)) + " do not go to Refiner: it knows identify, track, page and group calls."
 	}
 	return &Refusal{Outcome: Filtered, Reason: ReasonUnsupportedType, Message: message}
+}
+
+// shortened bounds what a message quotes of an event.
+func shortened(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
