@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tanker/internal/config"
+	"tanker/internal/journal"
+)
+
+// Client asks a running server.
+type Client struct {
+	base  string
+	token config.Secret
+	http  *http.Client
+}
+
+// NewClient asks the server whose admin API listens at address, which is host:port or a URL. A host that
+// means every interface is taken for this machine.
+func NewClient(address string, token config.Secret) *Client {
+	base := address
+	if !strings.Contains(address, "://") {
+		host, port, _ := net.SplitHostPort(address)
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		base = "http://" + net.JoinHostPort(host, port)
+	}
+	return &Client{
+		base: strings.TrimRight(base, "/"), token: token,
+		http: &http.Client{Timeout: time.Minute},
+	}
+}
+
+// Refused is an answer of the server that is no success.
+type Refused struct {
+	Status  int    // of HTTP
+	Message string // what is wrong
+	Hint    string // what to do about it; may be empty
+}
+
+func (e *Refused) Error() string { return e.Message }
+
+// Status asks how everything stands.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	return s, c.do(ctx, http.MethodGet, "/api/v1/status", &s)
+}
+
+// DeadLetters asks for a part of the list of dead letters.
+func (c *Client) DeadLetters(ctx context.Context, f journal.DeadFilter) (journal.DeadPage, error) {
+	var page journal.DeadPage
+	return page, c.do(ctx, http.MethodGet, "/api/v1/dead?"+formatFilter(f).Encode(), &page)
+}
+
+// DeadLetter asks for one dead letter.
+func (c *Client) DeadLetter(ctx context.Context, destination string, at journal.Position) (journal.DeadLetter, error) {
+	var letter journal.DeadLetter
+	return letter, c.do(ctx, http.MethodGet, letterPath(destination, at), &letter)
+}
+
+// ReplayDead has one dead letter sent again.
+func (c *Client) ReplayDead(ctx context.Context, destination string, at journal.Position) error {
+	return c.do(ctx, http.MethodPost, letterPath(destination, at)+"/replay", nil)
+}
+
+// DiscardDead has one dead letter deleted.
+func (c *Client) DiscardDead(ctx context.Context, destination string, at journal.Position) error {
+	return c.do(ctx, http.MethodDelete, letterPath(destination, at), nil)
+}
+
+func letterPath(destination string, at journal.Position) string {
+	return "/api/v1/dead/" + url.PathEscape(destination) + "/" + at.String()
+}
+
+// do makes a request and reads its answer into result.
+func (c *Client) do(ctx context.Context, method, path string, result any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, nil)
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return refused(resp)
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(result); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	return nil
+}
+
+func refused(resp *http.Response) error {
+	var p problem
+	body := io.LimitReader(resp.Body, maxBody)
+	if err := json.NewDecoder(body).Decode(&p); err != nil || p.Error == "" {
+		p = problem{"the server answers " + resp.Status, "is this the address of a Tanker's admin API?"}
+	}
+	return &Refused{resp.StatusCode, p.Error, p.Hint}
+}

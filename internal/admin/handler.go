@@ -1,0 +1,152 @@
+// Package admin is the HTTP API for operators, and the client of it that the command line uses.
+//
+// Metrics, health and readiness are open; everything else asks for a token. It shows and changes what the
+// parts of a server offer it, and decides nothing itself.
+package admin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"sync/atomic"
+
+	"tanker/internal/config"
+	"tanker/internal/journal"
+)
+
+// Backend is the running server as the admin API sees it.
+type Backend interface {
+	// Status says how everything stands.
+	Status(ctx context.Context) (Status, error)
+	// DeadLetters lists dead letters.
+	DeadLetters(ctx context.Context, filter journal.DeadFilter) (journal.DeadPage, error)
+	// DeadLetter reads one. Errors of this and the next two: journal.ErrNotFound.
+	DeadLetter(ctx context.Context, destination string, at journal.Position) (journal.DeadLetter, error)
+	// ReplayDead sends one again.
+	ReplayDead(ctx context.Context, destination string, at journal.Position) error
+	// DiscardDead deletes one.
+	DiscardDead(ctx context.Context, destination string, at journal.Position) error
+}
+
+// Options configure a Handler.
+type Options struct {
+	// Token is what a caller must present. Required.
+	Token config.Secret
+	// Local says that the API listens on a loopback address. Requests that name another host are refused
+	// then: a page in the operator's browser could otherwise reach it by a name of its own.
+	Local bool
+	// Metrics answers scrapes. Required.
+	Metrics http.Handler
+	// Logger gets a line for each change. Default: no log.
+	Logger *slog.Logger
+}
+
+// Handler answers the admin API. Until it has a backend it says that the server is starting.
+type Handler struct {
+	options Options
+	mux     *http.ServeMux
+	backend atomic.Pointer[Backend]
+	ready   atomic.Pointer[func() error]
+}
+
+// NewHandler makes the admin API.
+func NewHandler(o Options) *Handler {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{options: o, mux: http.NewServeMux()}
+	h.SetReady(func() error { return errStarting })
+	h.routes()
+	return h
+}
+
+// SetBackend says what the API shows; nil means nothing for now.
+func (h *Handler) SetBackend(b Backend) {
+	if b == nil {
+		h.backend.Store(nil)
+		return
+	}
+	h.backend.Store(&b)
+}
+
+// SetReady says how /ready finds out why events cannot be accepted.
+func (h *Handler) SetReady(ready func() error) { h.ready.Store(&ready) }
+
+var errStarting = errors.New("starting or stopping")
+
+func (h *Handler) routes() {
+	h.mux.Handle("GET /metrics", h.options.Metrics)
+	h.mux.HandleFunc("GET /health", h.health)
+	h.mux.HandleFunc("GET /ready", h.readiness)
+	h.guard("GET /api/v1/status", h.status)
+	h.guard("GET /api/v1/dead", h.listDead)
+	h.guard("GET /api/v1/dead/{destination}/{position}", h.showDead)
+	h.guard("POST /api/v1/dead/{destination}/{position}/replay", h.replayDead)
+	h.guard("DELETE /api/v1/dead/{destination}/{position}", h.discardDead)
+	h.guard("GET /debug/pprof/", pprof.Index)
+	h.guard("GET /debug/pprof/profile", pprof.Profile)
+	h.guard("GET /debug/pprof/trace", pprof.Trace)
+	h.guard("GET /debug/pprof/cmdline", pprof.Cmdline)
+	h.guard("GET /debug/pprof/symbol", pprof.Symbol)
+	h.guard("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, http.StatusNotFound, "there is no such page", "the API is under /api/v1/")
+	})
+}
+
+// guard adds a route that asks for the token.
+func (h *Handler) guard(pattern string, serve http.HandlerFunc) {
+	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || !h.options.Token.Equal(config.NewSecret(strings.TrimSpace(token))) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="tanker"`)
+			writeError(w, http.StatusUnauthorized, "the token is missing or wrong",
+				"send it as Authorization: Bearer TOKEN; it is TANKER_ADMIN_TOKEN, or else in the file admin-token of the data directory")
+			return
+		}
+		serve(w, r)
+	})
+}
+
+// maxBody is how large a request may be.
+const maxBody = 1 << 20
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	if h.options.Local && !namesLocalHost(r.Host) {
+		writeError(w, http.StatusMisdirectedRequest, "the admin API of this machine goes by no other name",
+			"use 127.0.0.1 or localhost, or set admin.listen to the address it is to be reached at")
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	h.mux.ServeHTTP(w, r)
+}
+
+// namesLocalHost reports whether a Host header means this machine.
+func namesLocalHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// health says that the process is alive.
+func (h *Handler) health(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "up"})
+}
+
+// readiness says whether events are accepted, and if not, why.
+func (h *Handler) readiness(w http.ResponseWriter, _ *http.Request) {
+	if err := (*h.ready.Load())(); err != nil {
+		writeError(w, http.StatusServiceUnavailable, err.Error(), "")
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}

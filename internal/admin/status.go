@@ -1,0 +1,73 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"tanker/internal/journal"
+)
+
+// Status is how a server stands.
+type Status struct {
+	Version      string              `json:"version"`
+	Started      time.Time           `json:"started"`
+	Ready        bool                `json:"ready"`
+	NotReady     string              `json:"notReady,omitempty"` // why events are not accepted
+	Journal      journal.Usage       `json:"journal"`
+	Sources      []SourceStatus      `json:"sources"`
+	Destinations []DestinationStatus `json:"destinations"`
+}
+
+// SourceStatus is how a source is set up.
+type SourceStatus struct {
+	Name         string   `json:"name"`
+	Enabled      bool     `json:"enabled"`
+	Destinations []string `json:"destinations"`
+}
+
+// DestinationStatus is how a destination stands. Accepted is always the sum of the totals and Pending.
+type DestinationStatus struct {
+	Name    string    `json:"name"`
+	Enabled bool      `json:"enabled"`
+	State   string    `json:"state"`            // one word, or two: delivering, idle, blocked, …
+	Reason  string    `json:"reason,omitempty"` // why, in words
+	Since   time.Time `json:"since,omitzero"`   // since when it is in this state
+	Until   time.Time `json:"until,omitzero"`   // when it is to be tried again
+
+	Accepted uint64         `json:"accepted"`
+	Pending  uint64         `json:"pending"`
+	Totals   journal.Totals `json:"totals"`
+
+	OldestPending time.Time `json:"oldestPending,omitzero"` // when the oldest pending event was accepted
+	LastDelivered time.Time `json:"lastDelivered,omitzero"` // since the start
+
+	Calls       map[string]uint64 `json:"calls,omitempty"` // since the start, by what the answer meant
+	InFlight    int               `json:"inFlight"`        // calls under way
+	Concurrency int               `json:"concurrency"`     // calls that may be under way at present
+}
+
+// status answers GET /api/v1/status.
+func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
+	h.withBackend(w, func(b Backend) {
+		s, err := b.Status(r.Context())
+		if err != nil {
+			writeFailure(w, err)
+			return
+		}
+		if err := (*h.ready.Load())(); err != nil {
+			s.NotReady = err.Error()
+		}
+		s.Ready = s.NotReady == ""
+		writeJSON(w, http.StatusOK, s)
+	})
+}
+
+// withBackend calls serve, or answers that there is nothing to ask yet.
+func (h *Handler) withBackend(w http.ResponseWriter, serve func(Backend)) {
+	b := h.backend.Load()
+	if b == nil {
+		writeError(w, http.StatusServiceUnavailable, "the server is starting or stopping", "try again in a moment")
+		return
+	}
+	serve(*b)
+}
