@@ -26,7 +26,7 @@ func newRenames(list []Rename, kind string, forbidden func(name []byte) bool) (r
 			continue
 		}
 		name := quoted(rename.To)
-		if rename.To == "" || forbidden(name) {
+		if isNoName(rename.To) || forbidden(name) {
 			warnings = append(warnings, fmt.Sprintf(
 				"rename %d of the %s attributes, %q to %q, is not carried out: Refiner would not take that name for a trait; choose another",
 				i+1, kind, rename.From, rename.To))
@@ -41,6 +41,10 @@ func newRenames(list []Rename, kind string, forbidden func(name []byte) bool) (r
 	}
 	return r, warnings
 }
+
+// isNoName reports whether a name is what was left out in a RudderStack destination's Config: nothing, or the
+// words that JavaScript makes of it.
+func isNoName(to string) bool { return to == "" || to == "undefined" || to == "null" }
 
 func (r renames) has(name string) bool {
 	_, ok := r.places[name]

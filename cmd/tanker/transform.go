@@ -3,9 +3,209 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
+	"os"
+	"strings"
+
+	"tanker/internal/config"
+	"tanker/internal/transform"
+	"tanker/mapping"
 )
 
-func runTransform(_ context.Context, _ []string, _ io.Reader, _, _ io.Writer) error {
-	return errors.New("transform: not built yet")
+const transformHelp = `Usage: tanker transform [FLAGS] [FILE]
+
+Reads RudderStack messages, one JSON object on each line, from FILE or from standard input, and prints
+for each the call to Refiner that it becomes, also as a line of JSON. Nothing is sent. A line is one of
+
+  {"messageId":"m1","call":{"method":"POST","path":"/v1/identify-user","body":{"id":"u1"}}}
+  {"messageId":"m2","rejected":{"reason":"no_identity","message":"The event names no user: …"}}
+  {"messageId":"m3","filtered":{"reason":"unsupported_type"}}
+
+messageId is null if the message has none. A line that is no JSON object is rejected as malformed and
+one of more than 4,096,000 bytes as too_large, with the number of the line; the others are mapped all
+the same. Blank lines are passed over.
+
+  echo '{"type":"identify","userId":"u1","traits":{"plan":"pro"}}' | tanker transform
+  tanker transform --profile upstream events.ndjson
+  tanker transform --config tanker.yaml --destination refiner --strict events.ndjson
+
+Settings are the ones of a destination in tanker.yaml (--config, which needs none of the keys that it
+names), or those of a RudderStack destination (--settings FILE, with its Config in JSON:
+{"userAttributesMapping":[{"from":"age","to":"years"}],"accountAttributesMapping":[]}).`
+
+// transformFlags is what the command line of transform says.
+type transformFlags struct {
+	profile, config, destination, settings string
+	strict                                 bool
+	file                                   string // "" is standard input
+}
+
+// runTransform prints the calls that events become.
+func runTransform(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	f, err := parseTransformFlags(args, stdout)
+	if err != nil {
+		return err
+	}
+	mapper, err := f.mapper(stderr)
+	if err != nil {
+		return err
+	}
+	if f.file != "" {
+		file, err := os.Open(f.file)
+		if err != nil {
+			return fmt.Errorf("transform: %w", err)
+		}
+		defer file.Close()
+		stdin = file
+	}
+	counts, err := transformAll(ctx, stdin, stdout, transform.Options{Mapper: mapper})
+	if err != nil {
+		return fmt.Errorf("transform: %w", err)
+	}
+	if f.strict && counts.Rejected > 0 {
+		return fmt.Errorf("transform: %d of %d events were rejected", counts.Rejected, counts.Total())
+	}
+	return nil
+}
+
+// transformAll ends when the input does or when ctx does. Reading from a terminal cannot be interrupted: what
+// still waits for a line then is left behind, for the process to end with.
+func transformAll(ctx context.Context, in io.Reader, out io.Writer, o transform.Options) (transform.Counts, error) {
+	type result struct {
+		counts transform.Counts
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		counts, err := transform.Run(ctx, in, out, o)
+		done <- result{counts, err}
+	}()
+	select {
+	case r := <-done:
+		return r.counts, r.err
+	case <-ctx.Done():
+		return transform.Counts{}, errors.New("interrupted")
+	}
+}
+
+func parseTransformFlags(args []string, stdout io.Writer) (transformFlags, error) {
+	var f transformFlags
+	fs := newFlags("transform")
+	fs.StringVar(&f.profile, "profile", "", "`PROFILE` to map by: documented (the default), or upstream for what rudder-transformer does")
+	fs.StringVar(&f.config, "config", "", "configuration `FILE` to take a destination's settings from")
+	fs.StringVar(&f.destination, "destination", "", "`NAME` of the destination in the configuration; may be left out if there is only one")
+	fs.StringVar(&f.settings, "settings", "", "`FILE` with the Config of a RudderStack destination, in JSON")
+	fs.BoolVar(&f.strict, "strict", false, "end with exit code 1 if any event was rejected")
+	words, err := parseFlags(fs, transformHelp, args, stdout)
+	if err != nil {
+		return f, err
+	}
+	return f, f.check(fs, words)
+}
+
+func (f *transformFlags) check(fs *flag.FlagSet, words []string) error {
+	switch {
+	case len(words) > 1:
+		return usagef(fs.Name(), "transform: one file at a time: %q is not expected here", words[1])
+	case f.config != "" && f.settings != "":
+		return usagef(fs.Name(), "transform: --config and --settings exclude each other")
+	case f.destination != "" && f.config == "":
+		return usagef(fs.Name(), "transform: --destination needs --config, the file that it is in")
+	}
+	if len(words) == 1 && words[0] != "-" {
+		f.file = words[0]
+	}
+	return nil
+}
+
+// mapper makes the mapper that the flags ask for, and warns of renames that it will not carry out.
+func (f *transformFlags) mapper(stderr io.Writer) (*mapping.Mapper, error) {
+	s, err := f.readSettings()
+	if err != nil {
+		return nil, err
+	}
+	if f.profile != "" {
+		s.Profile = mapping.Profile(f.profile)
+	}
+	m, err := mapping.New(s)
+	if err != nil {
+		return nil, usagef("transform", "transform: %w", err)
+	}
+	for _, warning := range m.Warnings() {
+		fmt.Fprintln(stderr, "tanker: warning:", warning)
+	}
+	return m, nil
+}
+
+func (f *transformFlags) readSettings() (mapping.Settings, error) {
+	switch {
+	case f.settings != "":
+		data, err := readSettingsFile(f.settings)
+		if err != nil {
+			return mapping.Settings{}, fmt.Errorf("transform: %w", err)
+		}
+		s, err := mapping.ParseRudderConfig(data)
+		if err != nil {
+			return s, withHint(fmt.Errorf("transform: %s: %w", f.settings, err),
+				`the file holds one JSON object, like {"userAttributesMapping":[{"from":"age","to":"years"}]}`)
+		}
+		return s, nil
+	case f.config != "":
+		c, err := config.LoadWithoutSecrets(f.config)
+		if err != nil {
+			return mapping.Settings{}, err
+		}
+		d, err := f.choose(c.Destinations)
+		if err != nil {
+			return mapping.Settings{}, err
+		}
+		return settingsOf(d), nil
+	}
+	return mapping.Settings{}, nil
+}
+
+// choose finds the destination that is meant.
+func (f *transformFlags) choose(destinations []config.Destination) (config.Destination, error) {
+	var names []string
+	for _, d := range destinations {
+		if d.Name == f.destination || f.destination == "" && len(destinations) == 1 {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	known := strings.Join(names, ", ")
+	if f.destination == "" {
+		return config.Destination{}, usagef("transform", "transform: say with --destination which one is meant: %s", known)
+	}
+	return config.Destination{}, usagef("transform", "transform: %s has no destination %q, only %s", f.config, f.destination, known)
+}
+
+// settingsOf is how a destination's events are mapped.
+func settingsOf(d config.Destination) mapping.Settings {
+	s := mapping.Settings{Profile: mapping.Profile(d.Profile)}
+	for _, r := range d.UserAttributes {
+		s.UserAttributes = append(s.UserAttributes, mapping.Rename(r))
+	}
+	for _, r := range d.AccountAttributes {
+		s.AccountAttributes = append(s.AccountAttributes, mapping.Rename(r))
+	}
+	return s
+}
+
+// maxSettings is how large a file with a destination's Config may be, in bytes.
+const maxSettings = 1 << 20
+
+func readSettingsFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxSettings+1))
+	if err == nil && len(data) > maxSettings {
+		err = fmt.Errorf("%s: is larger than %d bytes", path, maxSettings)
+	}
+	return data, err
 }
