@@ -1,0 +1,204 @@
+// Package tankertest runs real Tanker processes, for tests that kill them and for benchmarks.
+package tankertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"tanker/internal/admin"
+	"tanker/internal/config"
+)
+
+// AdminToken is the token of the admin API of the processes.
+const AdminToken = "admin-token-of-the-test"
+
+// WriteKey is the write key of their only source.
+const WriteKey = "write-key-of-the-test"
+
+// APIKey is the key that their only destination presents to Refiner.
+const APIKey = "api-key-of-the-test-destination"
+
+// startTimeout is how long a process may take until it is ready.
+const startTimeout = time.Minute
+
+// Build builds the program into a directory and returns its path.
+func Build(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "tanker")
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "tanker/cmd/tanker").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build tanker: %w: %s", err, out)
+	}
+	return path, nil
+}
+
+// Options say how a process is to run.
+type Options struct {
+	Binary   string    // the program; see Build
+	Dir      string    // where its data and its configuration are
+	Refiner  string    // URL of what it takes for Refiner
+	Settings string    // further lines of the destination in tanker.yaml, each indented by four spaces
+	Journal  string    // further lines of the journal in tanker.yaml, each indented by two spaces
+	Log      io.Writer // gets its output; nil: nobody
+}
+
+// Process is a running `tanker serve` with one source, web, and one destination, refiner.
+type Process struct {
+	URL   string // of the gateway
+	Admin string // address of the admin API
+
+	opts Options
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// New prepares a process: its ports stay the same over all its starts.
+func New(opts Options) (*Process, error) {
+	gateway, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	adminAddress, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{URL: "http://" + gateway, Admin: adminAddress, opts: opts}
+	return p, p.Configure(opts.Settings)
+}
+
+// Configure writes the configuration with other settings of the destination, for the next start.
+func (p *Process) Configure(settings string) error {
+	text := fmt.Sprintf(`listen: %s
+data_dir: data
+admin:
+  listen: %s
+journal:
+  max_bytes: 8GiB
+%ssources:
+  - name: web
+    write_key: %s
+destinations:
+  - name: refiner
+    api_key_env: REFINER_API_KEY
+    endpoint: %s
+%s`, strings.TrimPrefix(p.URL, "http://"), p.Admin, p.opts.Journal, WriteKey, p.opts.Refiner, settings)
+	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}
+
+func (p *Process) configFile() string { return filepath.Join(p.opts.Dir, "tanker.yaml") }
+
+// DataDir is where the process keeps its data.
+func (p *Process) DataDir() string { return filepath.Join(p.opts.Dir, "data") }
+
+// Start starts the process and waits until it accepts events.
+func (p *Process) Start(ctx context.Context) error {
+	cmd := exec.Command(p.opts.Binary, "serve", "--config", p.configFile())
+	cmd.Env = append(os.Environ(), "REFINER_API_KEY="+APIKey, "TANKER_ADMIN_TOKEN="+AdminToken)
+	var output strings.Builder
+	cmd.Stdout, cmd.Stderr = p.opts.Log, p.opts.Log
+	if p.opts.Log == nil {
+		cmd.Stderr = &output
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start tanker: %w", err)
+	}
+	p.cmd, p.done = cmd, make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // ends also when it is killed; what is left to know is in ProcessState
+		close(p.done)
+	}()
+	if err := p.awaitReady(ctx); err != nil {
+		return errors.Join(fmt.Errorf("%w: %s", err, output.String()), p.Kill())
+	}
+	return nil
+}
+
+func (p *Process) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return Await(ctx, func() (bool, error) {
+		select {
+		case <-p.done:
+			return false, fmt.Errorf("tanker ended: %s", p.cmd.ProcessState)
+		default:
+		}
+		resp, err := http.Get(p.URL + "/ready")
+		if err != nil {
+			return false, nil
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK, nil
+	})
+}
+
+// Kill ends the process at once, as kill -9 does, and waits until it is gone.
+func (p *Process) Kill() error { return p.end(syscall.SIGKILL) }
+
+// Stop ends the process in order.
+func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
+
+func (p *Process) end(signal os.Signal) error {
+	err := p.cmd.Process.Signal(signal)
+	<-p.done
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// CPU is the processor time, of user and system, that the process took until it ended.
+func (p *Process) CPU() time.Duration {
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+}
+
+// Destination asks how the destination stands.
+func (p *Process) Destination(ctx context.Context) (admin.DestinationStatus, error) {
+	status, err := admin.NewClient(p.Admin, config.NewSecret(AdminToken)).Status(ctx)
+	if err != nil {
+		return admin.DestinationStatus{}, err
+	}
+	if len(status.Destinations) != 1 {
+		return admin.DestinationStatus{}, fmt.Errorf("%d destinations, want 1", len(status.Destinations))
+	}
+	return status.Destinations[0], nil
+}
+
+// Await calls holds until it is true or fails, or the context ends.
+func Await(ctx context.Context, holds func() (bool, error)) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := holds(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
