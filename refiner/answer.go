@@ -2,6 +2,7 @@ package refiner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 const (
 	maxAnswer     = 64 << 10  // kept of an answer's body
+	maxRecord     = 8 << 20   // kept of an answer that is to be decoded
 	maxDrain      = 256 << 10 // read of the rest, so that the connection can be used again
 	maxMessage    = 500
 	maxRetryAfter = time.Hour
@@ -23,14 +25,14 @@ const (
 // readAnswer reads the beginning of an answer's body and closes it. That a body breaks off is no
 // error: the status has said already whether the call was accepted, and taking an accepted call for a
 // lost one would repeat it.
-func readAnswer(resp *http.Response) []byte {
+func readAnswer(resp *http.Response, limit int64) []byte {
 	defer resp.Body.Close()
-	if n := resp.ContentLength; n >= 0 && n <= maxAnswer {
+	if n := resp.ContentLength; n >= 0 && n <= min(limit, maxAnswer) {
 		body := make([]byte, n)
 		read, _ := io.ReadFull(resp.Body, body)
 		return body[:read]
 	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, limit))
 	_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
 	return body
 }
@@ -41,6 +43,8 @@ func foreign(body []byte) bool {
 	body = bytes.TrimLeft(body, " \t\r\n")
 	return len(body) > 0 && body[0] != '{' && body[0] != '['
 }
+
+func success(status int) bool { return status >= 200 && status <= 299 }
 
 // refusal makes the error of an answer that is not a success.
 func refusal(op string, resp *http.Response, body []byte) *Error {
@@ -56,12 +60,12 @@ func refusal(op string, resp *http.Response, body []byte) *Error {
 		e.RetryAfter = retryAfter(resp.Header)
 	}
 	switch {
-	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
+	case success(resp.StatusCode):
 		e.Message = "the answer is not JSON: is this Refiner's endpoint?"
 	case resp.StatusCode >= 300 && resp.StatusCode <= 399:
 		e.Message = "a redirect, which is not followed: is this Refiner's endpoint?"
 	case e.Message == "":
-		e.Message = strings.ToLower(http.StatusText(resp.StatusCode))
+		e.Message = cmp.Or(strings.ToLower(http.StatusText(resp.StatusCode)), "no message")
 	}
 	return e
 }
@@ -163,19 +167,12 @@ func (c *Client) noAnswer(ctx, callCtx context.Context, r Request, err error) *E
 	case callCtx.Err() != nil:
 		e.Err = context.DeadlineExceeded
 		e.Message = "no answer in time"
+		if ctx.Err() == nil {
+			e.Message = "no answer within " + c.timeout.String()
+		}
 	default:
-		e.Err = hidden{err, c.redact.text(err.Error())}
+		e.Err = c.redact.error(err)
 		e.Message = cut("no answer: "+e.Err.Error(), maxMessage)
 	}
 	return e
 }
-
-// hidden is a cause whose text has been rid of the API key.
-type hidden struct {
-	error
-	text string
-}
-
-func (h hidden) Error() string { return h.text }
-
-func (h hidden) Unwrap() error { return h.error }

@@ -192,7 +192,7 @@ func (c *Client) DeleteContact(ctx context.Context, user User) error {
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	r := Request{Method: http.MethodGet, Path: path}
-	answer, err := c.Do(ctx, r)
+	answer, err := c.do(ctx, r, maxRecord)
 	if err != nil {
 		return err
 	}

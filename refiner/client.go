@@ -209,6 +209,10 @@ type Answer struct {
 // A call that was cancelled by ctx, one that got no answer and one that timed out may or may not have
 // had its effect.
 func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
+	return c.do(ctx, r, maxAnswer)
+}
+
+func (c *Client) do(ctx context.Context, r Request, limit int64) (Answer, error) {
 	req, err := c.request(r)
 	if err != nil {
 		return Answer{}, &Error{Class: ClassEvent, Op: operation(r), Message: err.Error(), Err: err}
@@ -219,11 +223,12 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, c.noAnswer(ctx, callCtx, r, err)
 	}
-	body := readAnswer(resp)
-	if resp.StatusCode >= 200 && resp.StatusCode <= 299 && !foreign(body) {
-		return Answer{Status: resp.StatusCode, Body: c.redact.bytes(body)}, nil
+	body := readAnswer(resp, limit)
+	body = c.redact.bytes(body)
+	if success(resp.StatusCode) && !foreign(body) {
+		return Answer{Status: resp.StatusCode, Body: body}, nil
 	}
-	return Answer{}, refusal(operation(r), resp, c.redact.bytes(body))
+	return Answer{}, refusal(operation(r), resp, body)
 }
 
 // request builds what the transport takes. The URL and the headers are assembled, not parsed: this

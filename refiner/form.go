@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/url"
 	"strconv"
-	"strings"
 )
 
 const (
@@ -29,115 +25,138 @@ var (
 // which clears a trait at Refiner as they do in JSON.
 //
 // A top-level name that a form's reader would take for another one is left out if the other one is the
-// credential or the user: "api.key" and "api key" arrive as api_key, "id[x]" as id.
+// credential or belongs to the user: "api.key" and "api key" arrive as api_key, "id[x]" as id.
 func AppendForm(dst, object []byte) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(object))
-	dec.UseNumber()
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+	if !json.Valid(object) {
 		return dst, ErrNotObject
 	}
-	w := formWriter{dec: dec, out: dst, start: len(dst)}
+	w := formWriter{in: object, out: dst, start: len(dst)}
+	if w.peek() != '{' {
+		return dst, ErrNotObject
+	}
 	if err := w.object(0); err != nil {
 		return dst, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return dst, ErrNotObject
 	}
 	return w.out, nil
 }
 
-// formWriter walks the tokens of a JSON document. name is the escaped name of the value at hand.
+// formWriter walks JSON that is known to be valid. name is the escaped name of the value at hand.
 type formWriter struct {
-	dec   *json.Decoder
+	in    []byte
+	pos   int
 	name  []byte
 	out   []byte
 	start int
 }
 
+// peek returns the next byte that means something.
+func (w *formWriter) peek() byte {
+	for {
+		switch c := w.in[w.pos]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			w.pos++
+		default:
+			return c
+		}
+	}
+}
+
+// object writes the fields of an object. Depth 0 is the whole body.
 func (w *formWriter) object(depth int) error {
-	outer := len(w.name)
-	empty := true
-	for w.dec.More() {
-		t, err := w.dec.Token()
-		if err != nil {
-			return notJSON(err)
-		}
-		key, _ := t.(string)
-		if depth == 0 && mistakable(key) {
-			if err := w.dec.Decode(&json.RawMessage{}); err != nil {
-				return notJSON(err)
-			}
-			continue
-		}
-		empty = false
+	w.pos++
+	outer, begin := len(w.name), len(w.out)
+	for w.peek() != '}' {
+		key := w.str()
+		before := len(w.out)
 		w.enter(depth, key)
 		if err := w.value(depth + 1); err != nil {
 			return err
 		}
 		w.name = w.name[:outer]
+		if depth == 0 && mistakable(key) {
+			w.out = w.out[:before]
+		}
 	}
-	return w.leave(depth, empty)
+	w.pos++
+	if depth > 0 && len(w.out) == begin {
+		return w.field(nil)
+	}
+	return nil
 }
 
 func (w *formWriter) array(depth int) error {
-	outer := len(w.name)
-	i := 0
-	for ; w.dec.More(); i++ {
-		w.enter(depth, strconv.Itoa(i))
+	w.pos++
+	outer, i := len(w.name), 0
+	for ; w.peek() != ']'; i++ {
+		w.enter(depth, strconv.AppendInt(nil, int64(i), 10))
 		if err := w.value(depth + 1); err != nil {
 			return err
 		}
 		w.name = w.name[:outer]
 	}
-	return w.leave(depth, i == 0)
-}
-
-func (w *formWriter) enter(depth int, key string) {
-	if depth == 0 {
-		w.name = append(w.name, url.QueryEscape(key)...)
-		return
-	}
-	w.name = append(w.name, "%5B"...)
-	w.name = append(w.name, url.QueryEscape(key)...)
-	w.name = append(w.name, "%5D"...)
-}
-
-// leave reads the closing bracket.
-func (w *formWriter) leave(depth int, empty bool) error {
-	if _, err := w.dec.Token(); err != nil {
-		return notJSON(err)
-	}
-	if empty && depth > 0 {
-		return w.field("")
+	w.pos++
+	if i == 0 {
+		return w.field(nil)
 	}
 	return nil
 }
 
-func (w *formWriter) value(depth int) error {
-	t, err := w.dec.Token()
-	if err != nil {
-		return notJSON(err)
+func (w *formWriter) enter(depth int, key []byte) {
+	if depth == 0 {
+		w.name = appendEscaped(w.name, key)
+		return
 	}
-	switch v := t.(type) {
-	case json.Delim:
-		if depth > maxFormDepth {
-			return ErrFormTooDeep
-		}
-		if v == '[' {
-			return w.array(depth)
-		}
-		return w.object(depth)
-	case string:
-		return w.field(v)
-	case json.Number:
-		return w.field(v.String())
-	case bool:
-		return w.field(strconv.FormatBool(v))
-	}
-	return w.field("")
+	w.name = append(w.name, "%5B"...)
+	w.name = appendEscaped(w.name, key)
+	w.name = append(w.name, "%5D"...)
 }
 
-func (w *formWriter) field(text string) error {
+func (w *formWriter) value(depth int) error {
+	switch c := w.peek(); {
+	case (c == '{' || c == '[') && depth > maxFormDepth:
+		return ErrFormTooDeep
+	case c == '{':
+		return w.object(depth)
+	case c == '[':
+		return w.array(depth)
+	case c == '"':
+		return w.field(w.str())
+	case c == 'n':
+		w.pos += len("null")
+		return w.field(nil)
+	}
+	return w.field(w.literal())
+}
+
+// str reads a string and returns it decoded.
+func (w *formWriter) str() []byte {
+	begin, escaped := w.pos, false
+	for w.pos++; w.in[w.pos] != '"'; w.pos++ {
+		if w.in[w.pos] == '\\' {
+			escaped = true
+			w.pos++
+		}
+	}
+	w.pos++
+	quoted := w.in[begin:w.pos]
+	if !escaped {
+		return quoted[1 : len(quoted)-1]
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // it is valid
+	return []byte(text)
+}
+
+// literal reads a number, true or false.
+func (w *formWriter) literal() []byte {
+	begin := w.pos
+	for bytes.IndexByte([]byte(" \t\r\n,]}"), w.in[w.pos]) < 0 {
+		w.pos++
+	}
+	return w.in[begin:w.pos]
+}
+
+func (w *formWriter) field(text []byte) error {
 	if len(w.out)-w.start+len(w.name)+len(text) > maxForm {
 		return ErrFormTooLarge
 	}
@@ -146,20 +165,43 @@ func (w *formWriter) field(text string) error {
 	}
 	w.out = append(w.out, w.name...)
 	w.out = append(w.out, '=')
-	w.out = append(w.out, url.QueryEscape(text)...)
+	w.out = appendEscaped(w.out, text)
 	return nil
 }
 
-func notJSON(err error) error { return fmt.Errorf("%w: %w", ErrNotObject, err) }
+// appendEscaped writes text as url.QueryEscape does.
+func appendEscaped(dst, text []byte) []byte {
+	const hex = "0123456789ABCDEF"
+	for _, c := range text {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9',
+			c == '-', c == '_', c == '.', c == '~':
+			dst = append(dst, c)
+		case c == ' ':
+			dst = append(dst, '+')
+		default:
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return dst
+}
 
 // mistakable reports whether a form's reader would take the name for that of the credential or of the
 // user. Common readers trim blanks, cut at the first bracket and put underscores for blanks and dots.
-func mistakable(name string) bool {
-	read, _, _ := strings.Cut(strings.TrimLeft(name, " "), "[")
-	read = strings.NewReplacer(" ", "_", ".", "_").Replace(read)
-	switch read {
+func mistakable(name []byte) bool {
+	if !bytes.ContainsAny(name, " .[") {
+		return false
+	}
+	read, _, _ := bytes.Cut(bytes.TrimLeft(name, " "), []byte("["))
+	read = bytes.Map(func(r rune) rune {
+		if r == ' ' || r == '.' {
+			return '_'
+		}
+		return r
+	}, read)
+	switch string(read) {
 	case "api_key", "id", "email", "uuid", "event":
-		return read != name
+		return !bytes.Equal(read, name)
 	}
 	return false
 }

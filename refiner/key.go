@@ -64,9 +64,27 @@ func (r redactor) bytes(b []byte) []byte {
 	return b
 }
 
-func (r redactor) text(s string) string {
+// error returns err itself if there is nothing to hide.
+func (r redactor) error(err error) error {
+	text := err.Error()
 	for _, secret := range r {
-		s = strings.ReplaceAll(s, string(secret), dots)
+		text = strings.ReplaceAll(text, string(secret), dots)
 	}
-	return s
+	if text == err.Error() {
+		return err
+	}
+	return redacted{err, text}
 }
+
+// redacted stands for a cause whose text holds the key. It matches as the cause does, but does not
+// hand it out by Unwrap.
+type redacted struct {
+	cause error
+	text  string
+}
+
+func (r redacted) Error() string { return r.text }
+
+func (r redacted) Is(target error) bool { return errors.Is(r.cause, target) }
+
+func (r redacted) As(target any) bool { return errors.As(r.cause, target) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -37,13 +38,15 @@ type Fault struct {
 	// value that is then sent as JSON. "" is a JSON message with the text of the status.
 	Body string
 
-	// Delay is how long the call waits before anything else happens.
+	// Delay is how long the call waits, before it is processed and answered. A caller that does not
+	// wait that long has not called, but for Apply.
 	Delay time.Duration
 
 	// Drop cuts the connection instead of an answer.
 	Drop bool
 
-	// Apply lets the call have its effect although Status, Body or Drop hide that from the caller.
+	// Apply lets the call have its effect at once, although Status, Body or Drop hide that from the
+	// caller, or Delay makes it wait for the answer.
 	Apply bool
 }
 
@@ -136,28 +139,22 @@ func (f Fault) meets(c *call) bool {
 	return f.User == "" || f.User == c.id() || f.User == c.email() || f.User == c.uuid()
 }
 
-// answer is what the caller gets to see.
-func (f Fault) answer(process func() answer) answer {
-	hides := f.Drop || f.Status != 0 || f.Body != ""
-	var a answer
-	if !hides || f.Apply {
-		a = process()
-	}
+// hides reports whether the caller gets something else than the call's own answer.
+func (f Fault) hides() bool { return f.Drop || f.Status != 0 || f.Body != "" }
+
+// answer is what the caller gets to see of the call's own answer.
+func (f Fault) answer(own answer) answer {
 	if f.Drop {
 		return answer{drop: true}
 	}
-	if hides {
-		a = f.instead()
+	if f.hides() {
+		own = f.instead()
 	}
-	header := make(map[string]string, len(a.header)+len(f.Headers))
-	for name, value := range a.header {
-		header[name] = value
-	}
-	for name, value := range f.Headers {
-		header[name] = value
-	}
-	a.header = header
-	return a
+	header := make(map[string]string, len(own.header)+len(f.Headers))
+	maps.Copy(header, own.header)
+	maps.Copy(header, f.Headers)
+	own.header = header
+	return own
 }
 
 func (f Fault) instead() answer {

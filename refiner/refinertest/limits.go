@@ -42,9 +42,10 @@ func (l *limiter) get() Limits {
 
 // take counts a call if both limits allow it. Otherwise it returns which one does not, "key" or
 // "user", and when it will.
-func (l *limiter) take(key, user string, now time.Time) (time.Duration, string) {
+func (l *limiter) take(key, user string) (time.Duration, string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	var forKey, forUser *window
 	if l.limits.KeyPerMinute > 0 {
 		forKey = l.keys.of(key, now)

@@ -33,7 +33,7 @@ type Call struct {
 	// brackets resolved. null if there is none, or if it cannot be read.
 	Body json.RawMessage `json:"body"`
 
-	// Raw is the body as it came.
+	// Raw is the body as it came, but written anew if it held an api_key.
 	Raw string `json:"raw"`
 
 	// Status is what the call was answered with; 0 if the connection was cut.

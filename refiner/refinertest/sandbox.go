@@ -123,10 +123,17 @@ func (s *Sandbox) answer(r *http.Request, c *call) answer {
 		return s.process(c)
 	}
 	c.fault = true
+	var a answer
+	if f.Apply {
+		a = s.process(c)
+	}
 	if f.Delay > 0 && !pause(r, f.Delay) {
 		return answer{drop: true}
 	}
-	return f.answer(func() answer { return s.process(c) })
+	if !f.Apply && !f.hides() {
+		a = s.process(c)
+	}
+	return f.answer(a)
 }
 
 // pause waits, and reports whether the caller was still there at the end.
@@ -145,7 +152,7 @@ func (s *Sandbox) process(c *call) answer {
 	if refused, ok := s.keys.check(c.key); !ok {
 		return refused
 	}
-	if wait, which := s.limiter.take(c.key, c.user(), time.Now()); which != "" {
+	if wait, which := s.limiter.take(c.key, c.user()); which != "" {
 		c.limit = which
 		return tooOften(wait)
 	}

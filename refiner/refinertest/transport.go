@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // Transport returns connections to the sandbox that need no network: calls are answered in the
@@ -31,7 +32,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection cut by the sandbox")
 	}
 	return &http.Response{
-		Status:        http.StatusText(w.status),
+		Status:        strconv.Itoa(w.status) + " " + http.StatusText(w.status),
 		StatusCode:    w.status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
