@@ -75,7 +75,7 @@ func FuzzFormRoundTrip(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":"u1","account":{"name":"Acme","n":1.50,"tags":["a",{"b":null}]}}`,
 		`{"a":[],"b":{},"c":"","d":null,"e":false}`,
-		`{"":"x","a":{"":"y"},"ü ":"%zz+&="}`,
+		`{"a":{"b ":"y"},"ü ":"%zz+&="}`,
 		`{"a":{"0":"x","1":"y"},"b":{"1":"z"}}`,
 		`{"a":{"b":1,"b":2},"\u0061":3}`,
 	} {
@@ -85,7 +85,7 @@ func FuzzFormRoundTrip(f *testing.F) {
 		var fields map[string]any
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		dec.UseNumber()
-		if dec.Decode(&fields) != nil || !expressible(fields, 0) {
+		if dec.Decode(&fields) != nil || len(fields) == 0 || !expressible(fields, 0) {
 			t.Skip()
 		}
 		// Written anew, every name occurs once.
@@ -101,7 +101,7 @@ func FuzzFormRoundTrip(f *testing.F) {
 		for name, value := range fields {
 			want[name] = asText(value)
 		}
-		if diff := cmp.Diff(any(want), got); diff != "" && len(want) > 0 {
+		if diff := cmp.Diff(any(want), got); diff != "" {
 			t.Errorf("%s arrives as another (-sent +arrived):\n%s", object, diff)
 		}
 	})
@@ -122,7 +122,7 @@ func throughTheSandbox(t *testing.T, object []byte) (any, error) {
 }
 
 // expressible reports whether a form can tell the value from all others: there are no brackets in
-// names, no empty names inside of objects, no names of the credential, and no object that looks like a
+// names, no empty names, no names of the credential, and no object that looks like a
 // list.
 func expressible(v any, depth int) bool {
 	switch v := v.(type) {
@@ -136,7 +136,7 @@ func expressible(v any, depth int) bool {
 			return false
 		}
 		for name, inner := range v {
-			if strings.ContainsAny(name, "[]") || depth > 0 && name == "" || !expressible(inner, depth+1) {
+			if strings.ContainsAny(name, "[]") || name == "" || !expressible(inner, depth+1) {
 				return false
 			}
 			if plain := strings.NewReplacer(" ", "", ".", "_").Replace(name); depth == 0 && reserved[plain] {
