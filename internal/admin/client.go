@@ -39,14 +39,14 @@ func NewClient(address string, token config.Secret) *Client {
 	}
 }
 
-// Refused is an answer of the server that is no success.
-type Refused struct {
+// RefusedError is an answer of the server that is no success.
+type RefusedError struct {
 	Status  int    // of HTTP
 	Message string // what is wrong
 	Hint    string // what to do about it; may be empty
 }
 
-func (e *Refused) Error() string { return e.Message }
+func (e *RefusedError) Error() string { return e.Message }
 
 // Status asks how everything stands.
 func (c *Client) Status(ctx context.Context) (Status, error) {
@@ -110,5 +110,5 @@ func refused(resp *http.Response) error {
 	if err := json.NewDecoder(body).Decode(&p); err != nil || p.Error == "" {
 		p = problem{"the server answers " + resp.Status, "is this the address of a Tanker's admin API?"}
 	}
-	return &Refused{resp.StatusCode, p.Error, p.Hint}
+	return &RefusedError{resp.StatusCode, p.Error, p.Hint}
 }

@@ -196,29 +196,29 @@ func TestClientIsRefused(t *testing.T) {
 	c := client(server)
 	for name, test := range map[string]struct {
 		ask  func() error
-		want admin.Refused
+		want admin.RefusedError
 	}{
 		"wrong token": {
 			func() error {
 				_, err := admin.NewClient(server.URL, config.NewSecret("wrong")).Status(t.Context())
 				return err
 			},
-			admin.Refused{Status: 401, Message: "the token is missing or wrong"},
+			admin.RefusedError{Status: 401, Message: "the token is missing or wrong"},
 		},
 		"no such letter": {
 			func() error { return c.ReplayDead(t.Context(), "production", journal.At(1, 0)) },
-			admin.Refused{Status: 404, Message: "letter: not found"},
+			admin.RefusedError{Status: 404, Message: "letter: not found"},
 		},
 		"hostile destination": {
 			func() error { return c.DiscardDead(t.Context(), "../../production", journal.At(17, 3)) },
-			admin.Refused{Status: 404, Message: "letter: not found"},
+			admin.RefusedError{Status: 404, Message: "letter: not found"},
 		},
 		"too many": {
 			func() error {
 				_, err := c.DeadLetters(t.Context(), journal.DeadFilter{Limit: 5000})
 				return err
 			},
-			admin.Refused{Status: 400, Message: `limit="5000" is no number from 1 to 1000`},
+			admin.RefusedError{Status: 400, Message: `limit="5000" is no number from 1 to 1000`},
 		},
 		"full": {
 			func() error {
@@ -226,7 +226,7 @@ func TestClientIsRefused(t *testing.T) {
 				defer func() { backend.err = nil }()
 				return c.ReplayDead(t.Context(), "production", journal.At(17, 3))
 			},
-			admin.Refused{Status: 503, Message: "journal is full"},
+			admin.RefusedError{Status: 503, Message: "journal is full"},
 		},
 		"starting": {
 			func() error {
@@ -235,11 +235,11 @@ func TestClientIsRefused(t *testing.T) {
 				_, err := c.Status(t.Context())
 				return err
 			},
-			admin.Refused{Status: 503, Message: "the server is starting or stopping"},
+			admin.RefusedError{Status: 503, Message: "the server is starting or stopping"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := errors.AsType[*admin.Refused](test.ask())
+			got, ok := errors.AsType[*admin.RefusedError](test.ask())
 			if !ok || got.Status != test.want.Status || got.Message != test.want.Message {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -251,7 +251,7 @@ func TestClientAtAnotherServer(t *testing.T) {
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
 	_, err := client(other).Status(t.Context())
-	refused, ok := errors.AsType[*admin.Refused](err)
+	refused, ok := errors.AsType[*admin.RefusedError](err)
 	if !ok || refused.Hint != "is this the address of a Tanker's admin API?" {
 		t.Errorf("got %v", err)
 	}

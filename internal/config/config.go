@@ -37,8 +37,9 @@ type Config struct {
 	// is required.
 	Destinations []Destination `yaml:"destinations"`
 
-	// StopTimeout is how long a stopping server waits for requests and calls that have begun. What has
-	// not ended by then is repeated after the next start. Default 20s.
+	// StopTimeout is how long a stopping server waits for what has begun: half of it for requests of SDKs,
+	// the other half for calls to Refiner. A call that has not ended by then is repeated after the next
+	// start. Default 20s.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
 }
 
@@ -197,7 +198,7 @@ type Destination struct {
 	RetryFor time.Duration `yaml:"retry_for"`
 
 	// Enabled can be false: nothing is delivered then, and what comes in for it in the meantime is kept
-	// for as long as Journal.Retention says. Default true.
+	// until it is enabled again or removed. Default true.
 	Enabled bool `yaml:"enabled"`
 }
 

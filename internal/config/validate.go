@@ -24,7 +24,7 @@ func (c *Config) validate(found *findings) {
 	}
 	v.filled("data_dir", c.DataDir, "name the folder that the journal is kept in")
 	v.certificate(c.TLS)
-	within(v, "stop_timeout", c.StopTimeout, 0, time.Hour)
+	within(v, "stop_timeout", c.StopTimeout, 10*time.Millisecond, time.Hour)
 	within(v, "gateway.max_body", c.Gateway.MaxBody, 1<<10, 64<<20)
 	within(v, "gateway.max_batch_events", c.Gateway.MaxBatchEvents, 1, 1_000_000)
 	within(v, "gateway.max_event_depth", c.Gateway.MaxEventDepth, 4, 1000)

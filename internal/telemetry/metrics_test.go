@@ -44,7 +44,7 @@ func used() *telemetry.Metrics {
 				{Name: "production", Pending: 5, Oldest: time.Now().Add(-time.Hour), Blocked: true},
 				{Name: "testing"},
 			},
-			Journal: telemetry.JournalState{Bytes: 10, MaxBytes: 20, Free: 30},
+			Journal: telemetry.JournalState{Bytes: 10, MaxBytes: 20},
 		}
 	})
 	return m
@@ -76,7 +76,6 @@ func TestMetrics(t *testing.T) {
 		`tanker_destination_blocked{destination="testing"} 0`,
 		`tanker_journal_bytes 10`,
 		`tanker_journal_max_bytes 20`,
-		`tanker_disk_free_bytes 30`,
 		`go_goroutines`,
 		`process_resident_memory_bytes`,
 	} {

@@ -25,7 +25,6 @@ type DestinationState struct {
 type JournalState struct {
 	Bytes    uint64 // taken by stored events
 	MaxBytes int64  // that they may take
-	Free     int64  // free on the disk, for everybody
 }
 
 // Observe makes scrapes read the state from read. It replaces the function of an earlier call; nil means that
@@ -37,7 +36,7 @@ type stateCollector struct {
 	mu   sync.Mutex
 	read func() State
 
-	pending, oldest, blocked, bytes, maxBytes, free *prometheus.Desc
+	pending, oldest, blocked, bytes, maxBytes *prometheus.Desc
 }
 
 func newStateCollector() *stateCollector {
@@ -50,7 +49,6 @@ func newStateCollector() *stateCollector {
 		blocked:  describe("tanker_destination_blocked", "1 while nothing is delivered until an operator helps.", "destination"),
 		bytes:    describe("tanker_journal_bytes", "Bytes that stored events take on disk."),
 		maxBytes: describe("tanker_journal_max_bytes", "Bytes that stored events may take on disk."),
-		free:     describe("tanker_disk_free_bytes", "Bytes free on the disk of the journal."),
 	}
 }
 
@@ -62,7 +60,7 @@ func (c *stateCollector) set(read func() State) {
 
 // Describe is part of prometheus.Collector.
 func (c *stateCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.pending, c.oldest, c.blocked, c.bytes, c.maxBytes, c.free} {
+	for _, d := range []*prometheus.Desc{c.pending, c.oldest, c.blocked, c.bytes, c.maxBytes} {
 		descriptions <- d
 	}
 }
@@ -86,7 +84,6 @@ func (c *stateCollector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	gauge(c.bytes, float64(state.Journal.Bytes))
 	gauge(c.maxBytes, float64(state.Journal.MaxBytes))
-	gauge(c.free, float64(state.Journal.Free))
 }
 
 func age(since time.Time) float64 {

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"tanker/internal/admin"
+	"tanker/internal/config"
+	"tanker/internal/delivery"
+	"tanker/internal/journal"
+	"tanker/internal/telemetry"
+)
+
+// backend is the server as the admin API sees it.
+type backend struct{ *server }
+
+// Status says how everything stands.
+func (b *backend) Status(ctx context.Context) (admin.Status, error) {
+	usage, err := b.journal.Usage(ctx)
+	if err != nil {
+		return admin.Status{}, err
+	}
+	s := admin.Status{Version: b.options.Version.Version, Started: b.started, Journal: usage}
+	for _, source := range b.config.Sources {
+		s.Sources = append(s.Sources, admin.SourceStatus{
+			Name: source.Name, Enabled: source.Enabled, Destinations: destinationsOf(b.config, source),
+		})
+	}
+	for _, l := range b.lines {
+		d, err := l.status(ctx)
+		if err != nil {
+			return admin.Status{}, err
+		}
+		s.Destinations = append(s.Destinations, d)
+	}
+	return s, nil
+}
+
+// destinationsOf are the destinations that get a source's events.
+func destinationsOf(c *config.Config, source config.Source) []string {
+	if source.Destinations != nil {
+		return source.Destinations
+	}
+	names := make([]string, len(c.Destinations))
+	for i, d := range c.Destinations {
+		names[i] = d.Name
+	}
+	return names
+}
+
+// stateDisabled is the state of a destination without a worker.
+const stateDisabled = "disabled"
+
+// status says how a destination stands.
+func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
+	place, err := l.cursor.Status(ctx)
+	if err != nil {
+		return admin.DestinationStatus{}, err
+	}
+	s := admin.DestinationStatus{
+		Name: l.config.Name, Enabled: l.config.Enabled, State: stateDisabled,
+		Accepted: place.Accepted, Pending: place.Pending, Totals: place.Totals, OldestPending: place.Oldest,
+	}
+	if l.worker == nil {
+		return s, nil
+	}
+	w := l.worker.State()
+	s.State, s.Reason, s.Since, s.Until = string(w.Status), w.Reason, w.Since, w.Until
+	s.LastDelivered, s.Calls, s.InFlight, s.Concurrency = w.LastDelivered, w.Calls, w.InFlight, w.Concurrency
+	return s, nil
+}
+
+// DeadLetters lists dead letters.
+func (b *backend) DeadLetters(ctx context.Context, f journal.DeadFilter) (journal.DeadPage, error) {
+	return b.journal.DeadLetters(ctx, f)
+}
+
+// DeadLetter reads a dead letter.
+func (b *backend) DeadLetter(ctx context.Context, destination string, at journal.Position) (journal.DeadLetter, error) {
+	return b.journal.DeadLetter(ctx, destination, at)
+}
+
+// ReplayDead sends a dead letter again.
+func (b *backend) ReplayDead(ctx context.Context, destination string, at journal.Position) error {
+	return b.journal.ReplayDead(ctx, destination, at)
+}
+
+// DiscardDead deletes a dead letter.
+func (b *backend) DiscardDead(ctx context.Context, destination string, at journal.Position) error {
+	return b.journal.DiscardDead(ctx, destination, at)
+}
+
+// observeTimeout bounds what a scrape waits for the journal.
+const observeTimeout = 5 * time.Second
+
+// observe reads what the metrics show of the moment. What cannot be read is left out.
+func (b *backend) observe() telemetry.State {
+	ctx, cancel := context.WithTimeout(context.Background(), observeTimeout)
+	defer cancel()
+	var state telemetry.State
+	for _, l := range b.lines {
+		place, err := l.cursor.Status(ctx)
+		if err != nil {
+			b.log.Warn("state of a destination is not known", "destination", l.config.Name, "error", err)
+			continue
+		}
+		state.Destinations = append(state.Destinations, telemetry.DestinationState{
+			Name: l.config.Name, Pending: place.Pending, Oldest: place.Oldest,
+			Blocked: l.worker != nil && l.worker.State().Status == delivery.StatusBlocked,
+		})
+	}
+	if usage, err := b.journal.Usage(ctx); err == nil {
+		state.Journal = telemetry.JournalState{Bytes: usage.Bytes, MaxBytes: usage.MaxBytes}
+	}
+	return state
+}

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"tanker/event"
+	"tanker/internal/config"
+	"tanker/internal/delivery"
+	"tanker/internal/gateway"
+	"tanker/internal/journal"
+	"tanker/mapping"
+	"tanker/refiner"
+)
+
+// line is the way to one destination.
+type line struct {
+	config config.Destination
+	cursor *journal.Cursor
+	worker *delivery.Worker // nil if the destination is switched off
+}
+
+// openLines finds each destination's place in the journal, also of those that are switched off: what they
+// have not had yet stays.
+func (s *server) openLines(ctx context.Context) error {
+	for _, d := range s.config.Destinations {
+		cursor, err := s.journal.OpenCursor(ctx, journal.CursorOptions{
+			Destination: d.Name, Sources: sourcesOf(s.config, d.Name),
+		})
+		if err != nil {
+			return err
+		}
+		l := &line{config: d, cursor: cursor}
+		s.lines = append(s.lines, l)
+		s.crew.onStop(cursor.Close)
+		if !d.Enabled {
+			continue
+		}
+		if l.worker, err = s.newWorker(d, cursor); err != nil {
+			return fmt.Errorf("destination %s: %w", d.Name, err)
+		}
+	}
+	backend := &backend{s}
+	s.admin.SetBackend(backend)
+	s.metrics.Observe(backend.observe)
+	s.crew.onStop(func() error {
+		s.metrics.Observe(nil)
+		s.admin.SetBackend(nil)
+		return nil
+	})
+	return nil
+}
+
+// newWorker makes what delivers to a destination.
+func (s *server) newWorker(d config.Destination, cursor *journal.Cursor) (*delivery.Worker, error) {
+	mapper, err := mapping.New(mapping.Settings{
+		Profile:           mapping.Profile(d.Profile),
+		UserAttributes:    renames(d.UserAttributes),
+		AccountAttributes: renames(d.AccountAttributes),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range mapper.Warnings() {
+		s.log.Warn(warning, "destination", d.Name)
+	}
+	client, err := NewClient(d, s.options.Version.Version)
+	if err != nil {
+		return nil, err
+	}
+	s.crew.onStop(func() error { client.Close(); return nil })
+	return delivery.New(delivery.Options{
+		Name: d.Name, Log: cursor, Mapper: mapper, Client: client,
+		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
+		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
+		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent,
+		Logger: s.log.With("part", "delivery"), Observer: s.metrics.Delivery(d.Name),
+	})
+}
+
+// NewClient makes the client of a destination's API. version is a part of how it names itself.
+func NewClient(d config.Destination, version string) (*refiner.Client, error) {
+	encoding := refiner.JSON
+	if d.Encoding == "form" {
+		encoding = refiner.Form
+	}
+	return refiner.New(refiner.Options{
+		Endpoint: d.Endpoint, APIKey: refiner.APIKey(d.APIKey.Reveal()), Encoding: encoding,
+		Timeout: d.Timeout, MaxConns: d.MaxConcurrency, UserAgent: "tanker/" + version,
+	})
+}
+
+// startDelivery starts the workers. They stop together, because each may have calls to wait for.
+func (s *server) startDelivery(context.Context) error {
+	s.crew.start("delivery", func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var running sync.WaitGroup
+		errs := make([]error, len(s.lines))
+		for i, l := range s.lines {
+			if l.worker == nil {
+				continue
+			}
+			running.Go(func() {
+				if err := l.worker.Run(ctx); err != nil {
+					errs[i] = fmt.Errorf("destination %s: %w", l.config.Name, err)
+					cancel()
+				}
+			})
+		}
+		<-ctx.Done()
+		running.Wait()
+		return errors.Join(errs...)
+	})
+	return nil
+}
+
+// anyEvent are bounds that every event passes which a gateway has ever accepted, whatever its own bounds
+// were at the time: the largest that the configuration permits.
+var anyEvent = event.Limits{MaxBytes: 64 << 20, MaxDepth: 1000, MaxKeys: 1_000_000}
+
+func eventLimits(c config.Gateway) event.Limits {
+	return event.Limits{MaxBytes: int(c.MaxBody), MaxDepth: c.MaxEventDepth, MaxKeys: c.MaxEventKeys, MaxEvents: c.MaxBatchEvents}
+}
+
+// sourcesOf are the sources whose events a destination gets.
+func sourcesOf(c *config.Config, destination string) []string {
+	var names []string
+	for _, s := range c.Sources {
+		if s.Destinations == nil || slices.Contains(s.Destinations, destination) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+func gatewaySources(sources []config.Source) []gateway.Source {
+	list := make([]gateway.Source, len(sources))
+	for i, s := range sources {
+		list[i] = gateway.Source{Name: s.Name, WriteKey: s.WriteKey.Reveal(), Enabled: s.Enabled}
+	}
+	return list
+}
+
+func renames(list []config.Rename) []mapping.Rename {
+	renames := make([]mapping.Rename, len(list))
+	for i, r := range list {
+		renames[i] = mapping.Rename{From: r.From, To: r.To}
+	}
+	return renames
+}

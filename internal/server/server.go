@@ -1,0 +1,261 @@
+// Package server puts the parts of one Tanker together, runs them and stops them.
+//
+// It is the one place that knows all parts. What each of them does is theirs.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tanker/internal/admin"
+	"tanker/internal/config"
+	"tanker/internal/gateway"
+	"tanker/internal/journal"
+	"tanker/internal/telemetry"
+)
+
+// Options are what Run needs beside the configuration. The zero value is usable.
+type Options struct {
+	// Version is what the server says of itself.
+	Version gateway.Version
+	// Logger gets what an operator should know. Default: no log.
+	Logger *slog.Logger
+	// Listening is called once, when events are accepted.
+	Listening func(Addresses)
+}
+
+// Addresses are where a server really listens, which the configuration leaves open where it says port 0.
+type Addresses struct {
+	Gateway string // URL for SDKs
+	Admin   string // URL of the admin API
+}
+
+// server is one running Tanker.
+type server struct {
+	config  *config.Config
+	options Options
+	log     *slog.Logger
+	started time.Time
+	metrics *telemetry.Metrics
+	admin   *admin.Handler
+	journal *journal.Journal
+	lines   []*line
+	crew    *crew
+
+	addresses Addresses
+}
+
+// Run runs a Tanker until ctx ends or a part of it fails, whose error it returns. When it returns, everything
+// has stopped: first the gateway's port was given up and its requests finished, then the deliveries with
+// the calls under way, then the journal, and last the admin API.
+func Run(ctx context.Context, c *config.Config, o Options) error {
+	s := newServer(c, o)
+	err := s.start(ctx)
+	if err == nil {
+		s.log.Info("accepting events", "url", s.addresses.Gateway, "admin", s.addresses.Admin)
+		if o.Listening != nil {
+			o.Listening(s.addresses)
+		}
+		err = s.crew.wait(ctx)
+	}
+	if ctx.Err() != nil {
+		s.log.Info("stopping")
+		err = nil // told to stop, perhaps while starting
+	}
+	return errors.Join(err, s.crew.stop())
+}
+
+var errStopping = errors.New("the server is stopping")
+
+func newServer(c *config.Config, o Options) *server {
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &server{
+		config: c, options: o, log: log, started: time.Now().UTC(), crew: newCrew(),
+		metrics: telemetry.New(o.Version.Version),
+	}
+}
+
+// start brings up one part after the other. Nothing is accepted before all that carries events is there.
+func (s *server) start(ctx context.Context) error {
+	steps := []func(context.Context) error{
+		s.startAdmin, s.openJournal, s.openLines, s.startDelivery, s.startJanitor, s.startGateway,
+	}
+	for _, step := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startAdmin opens the port for operators first, so that they see the rest come up.
+func (s *server) startAdmin(context.Context) error {
+	token, err := s.adminToken()
+	if err != nil {
+		return err
+	}
+	listener, err := listen("admin.listen", s.config.Admin.Listen)
+	if err != nil {
+		return err
+	}
+	s.addresses.Admin = address("http", listener)
+	s.admin = admin.NewHandler(admin.Options{
+		Token: token, Local: isLoopback(listener), Metrics: s.metrics.Handler(), Logger: s.log,
+	})
+	web := &http.Server{
+		Handler: s.admin, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.crew.start("admin API", func(ctx context.Context) error {
+		return serve(ctx, web, func() error { return web.Serve(listener) }, time.Second)
+	})
+	return nil
+}
+
+// adminToken is the configured token, or the one that the data directory keeps.
+func (s *server) adminToken() (config.Secret, error) {
+	if token := s.config.Admin.Token; !token.IsZero() {
+		return token, nil
+	}
+	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
+		return config.Secret{}, fmt.Errorf("data directory: %w", err)
+	}
+	return admin.EnsureToken(admin.TokenPath(s.config.DataDir))
+}
+
+func (s *server) openJournal(ctx context.Context) error {
+	c := s.config.Journal
+	j, err := journal.Open(ctx, journal.Options{
+		Dir:       filepath.Join(s.config.DataDir, "journal"),
+		SyncEvery: c.Sync.Interval(),
+		MaxBytes:  int64(c.MaxBytes),
+		MinFree:   int64(c.MinFree),
+		Retention: c.Retention,
+		Logger:    s.log.With("part", "journal"),
+		Observer:  s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	s.journal = j
+	s.crew.onStop(j.Close)
+	return nil
+}
+
+// startJanitor has what is finished and old deleted.
+func (s *server) startJanitor(context.Context) error {
+	s.crew.start("janitor", s.journal.RunJanitor)
+	return nil
+}
+
+// startGateway opens the port that SDKs send to, last of all.
+func (s *server) startGateway(context.Context) error {
+	g := gateway.New(s.gatewayOptions())
+	if err := g.SetSources(gatewaySources(s.config.Sources)); err != nil {
+		return err
+	}
+	web, scheme := g.Server(gateway.ServerOptions{}), "http"
+	if t := s.config.TLS; t.Enabled() {
+		certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		scheme, web.TLSConfig = "https", &tls.Config{Certificates: []tls.Certificate{certificate}}
+	}
+	listener, err := listen("listen", s.config.Listen)
+	if err != nil {
+		return err
+	}
+	run := func() error { return web.Serve(listener) }
+	if web.TLSConfig != nil {
+		run = func() error { return web.ServeTLS(listener, "", "") }
+	}
+	s.addresses.Gateway = address(scheme, listener)
+	s.crew.start("gateway", func(ctx context.Context) error {
+		return serve(ctx, web, run, s.config.StopTimeout/2)
+	})
+	s.admin.SetReady(s.journal.Health)
+	s.crew.onStop(func() error {
+		s.admin.SetReady(func() error { return errStopping })
+		return nil
+	})
+	return nil
+}
+
+func (s *server) gatewayOptions() gateway.Options {
+	c := s.config.Gateway
+	return gateway.Options{
+		Journal: s.journal, MaxBody: int(c.MaxBody),
+		MaxMemory: int(c.MaxMemory), MaxInFlight: c.MaxRequests, Limits: eventLimits(c),
+		Health: s.journal.Health, Ready: s.publicReadiness, Version: s.options.Version,
+		Logger: s.log.With("part", "gateway"), Metrics: s.metrics,
+	}
+}
+
+// publicReadiness says why events cannot be accepted, without anything that is not for everybody to know.
+func (s *server) publicReadiness() error {
+	err := s.journal.Health()
+	for _, class := range []error{journal.ErrFull, journal.ErrClosed, journal.ErrUnavailable} {
+		if errors.Is(err, class) {
+			return class
+		}
+	}
+	return err
+}
+
+// serve runs an HTTP server until ctx ends; requests that have begun then have so much time to end.
+func serve(ctx context.Context, web *http.Server, run func() error, patience time.Duration) error {
+	ended := make(chan error, 1)
+	go func() { ended <- run() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if web.Shutdown(limit) != nil {
+		web.Close() // a request that is cut off gets no answer, so that it will be sent again
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// listen opens a port; setting is the path of what to change if it cannot be had.
+func listen(setting, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return listener, nil
+}
+
+// address is the URL of a listener. Where it listens on every interface, that is this machine's.
+func address(scheme string, l net.Listener) string {
+	tcp, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return scheme + "://" + l.Addr().String()
+	}
+	return fmt.Sprintf("%s://127.0.0.1:%d", scheme, tcp.Port)
+}
+
+func isLoopback(l net.Listener) bool {
+	tcp, ok := l.Addr().(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
