@@ -6,14 +6,12 @@ import (
 )
 
 // lane holds one user's events in the window, in the order they were accepted. Its head is called until it
-// has its outcome; only then comes the next. At any time a lane is in one place: at a call, ready,
-// waiting, or leaving.
+// has its outcome; only then comes the next. At any time a lane is in one place: at a call, among the ready
+// or the waiting ones, or it is empty.
 type lane struct {
 	key        string
 	calls      window // of the user's limit
 	head, tail *item
-	calling    bool
-	leaving    bool
 	until      instant // for waiting lanes
 }
 
@@ -53,7 +51,7 @@ type lanes struct {
 	leaving   ring[departure]
 }
 
-// departure is a lane without events that may be forgotten at a certain time, unless the user comes back.
+// departure is a lane that has become empty, and when it may be forgotten unless the user has come back.
 type departure struct {
 	lane *lane
 	at   instant
@@ -109,21 +107,15 @@ func (ls *lanes) place(l *lane, now instant) {
 // begin takes the lane that has been ready for the longest time to its call.
 func (ls *lanes) begin() *lane {
 	l := ls.ready.pop()
-	l.calling = true
 	l.calls.start()
 	return l
-}
-
-// end takes a lane back from its call.
-func (ls *lanes) end(l *lane, now instant) {
-	l.calling = false
-	l.calls.end(now)
 }
 
 // putBack makes the lane the next of the ready ones.
 func (ls *lanes) putBack(l *lane) { ls.ready.pushFront(l) }
 
-// wake makes the waiting lanes ready whose time has come and forgets users who have gone. It returns when it wants to be called again.
+// wake makes the waiting lanes ready whose time has come and forgets users who have gone. It returns when
+// it wants to be called again.
 func (ls *lanes) wake(now instant) instant {
 	next := never
 	for ls.leaving.len() > 0 {
@@ -133,9 +125,8 @@ func (ls *lanes) wake(now instant) instant {
 			break
 		}
 		ls.leaving.pop()
-		d.lane.leaving = false
-		if d.lane.head == nil {
-			ls.leave(d.lane, now)
+		if d.lane.head == nil && d.lane.calls.used(now) == 0 {
+			delete(ls.byKey, d.lane.key)
 		}
 	}
 	for len(ls.waiting) > 0 {
@@ -151,14 +142,10 @@ func (ls *lanes) wake(now instant) instant {
 
 // leave forgets a lane without events, or has it forgotten when its calls no longer count.
 func (ls *lanes) leave(l *lane, now instant) {
-	if l.leaving {
-		return
-	}
 	if l.calls.used(now) == 0 {
 		delete(ls.byKey, l.key)
 		return
 	}
-	l.leaving = true
 	ls.leaving.push(departure{l, now + span})
 }
 
@@ -167,15 +154,8 @@ type waitingLanes []*lane
 
 func (w waitingLanes) Len() int           { return len(w) }
 func (w waitingLanes) Less(i, j int) bool { return w[i].until < w[j].until }
-
-func (w waitingLanes) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-}
-
-func (w *waitingLanes) Push(x any) {
-	l := x.(*lane)
-	*w = append(*w, l)
-}
+func (w waitingLanes) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
+func (w *waitingLanes) Push(x any)        { *w = append(*w, x.(*lane)) }
 
 func (w *waitingLanes) Pop() any {
 	old := *w

@@ -35,8 +35,11 @@ func (l *keyLimiter) start(now instant) {
 
 func (l *keyLimiter) end(now instant) { l.window.end(now) }
 
-// pause lets no call start before until. It never shortens a pause.
-func (l *keyLimiter) pause(until instant) { l.paused = max(l.paused, until) }
+// pause lets no call start before until, and none in a burst after it. It never shortens a pause.
+func (l *keyLimiter) pause(until instant) {
+	l.paused = max(l.paused, until)
+	l.pace.next = max(l.pace.next, until+l.pace.burst)
+}
 
 // pace lets a burst start at once and the rest at even distances. The zero pace does not wait.
 type pace struct {

@@ -81,6 +81,9 @@ func (r *reader) item(e journal.Entry) *item {
 	it := &item{entry: e}
 	it.entry.Body = bytes.Clone(e.Body)
 	r.mapTo(it)
+	if !it.callable() {
+		r.log(it)
+	}
 	it.size = itemOverhead + len(it.entry.Body) + len(it.call.Body)
 	return it
 }
@@ -116,6 +119,16 @@ func (r *reader) mapTo(it *item) {
 	if it.key == "" {
 		it.key = e.UserKey()
 	}
+}
+
+// log writes the one line of an event that is not called. The refusal's sentence may quote the event, so it stays out.
+func (r *reader) log(it *item) {
+	r.o.Logger.Debug("no call",
+		slog.String("position", it.entry.Position.String()),
+		slog.String("message_id", it.entry.MessageID),
+		slog.String("source", it.entry.Source),
+		slog.String("kind", string(it.verdict.kind)),
+		slog.String("reason", it.verdict.reason))
 }
 
 func refused(err error) verdict {

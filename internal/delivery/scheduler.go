@@ -156,7 +156,8 @@ func (s *scheduler) admit(items []*item) {
 func (s *scheduler) start(now instant) instant {
 	s.crowded = false
 	for s.lanes.ready.len() > 0 && !s.stopping {
-		if !s.gate.admits(s.flying) || s.unrecorded >= s.o.MaxConcurrency {
+		if !s.gate.admits(s.flying) {
+			s.limited = false
 			return never
 		}
 		if wait := s.key.wait(now); wait > 0 {
@@ -171,6 +172,9 @@ func (s *scheduler) start(now instant) instant {
 		}
 		if s.flying >= s.concurrency.limit {
 			s.crowded = true
+			return never
+		}
+		if s.unrecorded >= s.o.MaxConcurrency {
 			return never
 		}
 		s.begin(now)
@@ -196,7 +200,7 @@ func (s *scheduler) settle(it *item, now instant) {
 	v, l := &it.verdict, it.lane
 	s.flying--
 	s.key.end(now)
-	s.lanes.end(l, now)
+	l.calls.end(now)
 	s.calls[v.class]++
 	if v.class.answered() {
 		s.concurrency.done(now, it.epoch, now-it.started, s.crowded)

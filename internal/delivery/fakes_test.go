@@ -1,0 +1,278 @@
+package delivery
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tanker/internal/journal"
+	"tanker/mapping"
+	"tanker/refiner"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// disk is what survives a crash: the events, what became of them, and what is known of retries.
+type disk struct {
+	mu       sync.Mutex
+	entries  []journal.Entry
+	outcomes map[journal.Position][]journal.Outcome
+	retries  map[journal.Position]journal.Retry
+	more     chan struct{} // closed when entries are added
+}
+
+func newDisk(entries ...journal.Entry) *disk {
+	d := &disk{
+		outcomes: make(map[journal.Position][]journal.Outcome),
+		retries:  make(map[journal.Position]journal.Retry),
+		more:     make(chan struct{}),
+	}
+	d.add(entries...)
+	return d
+}
+
+// add accepts events. They get positions and times.
+func (d *disk) add(entries ...journal.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range entries {
+		n := len(d.entries)
+		e.Position = journal.At(uint64(n/10+1), n%10)
+		e.Source = "web"
+		e.MessageID = fmt.Sprintf("message-%d", n)
+		e.ReceivedAt = time.Now().UTC().Truncate(time.Millisecond)
+		d.entries = append(d.entries, e)
+	}
+	close(d.more)
+	d.more = make(chan struct{})
+}
+
+// missing is how many events have no outcome.
+func (d *disk) missing() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.entries) - len(d.outcomes)
+}
+
+func (d *disk) outcome(n int) journal.Outcome {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := d.outcomes[d.entries[n].Position]
+	if len(all) == 0 {
+		return journal.Outcome{}
+	}
+	return all[0]
+}
+
+func (d *disk) retry(n int) journal.Retry {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.retries[d.entries[n].Position]
+}
+
+// diskLog is a Log as one process sees it.
+type diskLog struct {
+	disk *disk
+	pack int // most entries Next returns
+
+	mu     sync.Mutex
+	next   int
+	dead   bool  // the process was killed: nothing reaches the disk any more
+	broken error // what Next and Finish return, unless nil
+	took   time.Duration
+	slow   func() // called before an outcome is stored
+}
+
+func (d *disk) open() *diskLog { return &diskLog{disk: d, pack: 7} }
+
+var errKilled = errors.New("killed")
+
+func (l *diskLog) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return errKilled
+	}
+	return l.broken
+}
+
+func (l *diskLog) kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+}
+
+func (l *diskLog) breakDown(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = err
+}
+
+func (l *diskLog) Next(ctx context.Context) ([]journal.Entry, error) {
+	for {
+		if err := l.failure(); err != nil {
+			return nil, err
+		}
+		entries, more := l.read()
+		if len(entries) > 0 {
+			return entries, nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (l *diskLog) read() ([]journal.Entry, <-chan struct{}) {
+	d := l.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var entries []journal.Entry
+	for ; l.next < len(d.entries) && len(entries) < l.pack; l.next++ {
+		e := d.entries[l.next]
+		if len(d.outcomes[e.Position]) == 0 {
+			e.Retry = d.retries[e.Position]
+			entries = append(entries, e)
+		}
+	}
+	return entries, d.more
+}
+
+func (l *diskLog) Finish(ctx context.Context, outcomes []journal.Outcome) error {
+	if l.took > 0 {
+		time.Sleep(l.took)
+	}
+	if err := l.failure(); err != nil {
+		return err
+	}
+	d := l.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range outcomes {
+		d.outcomes[o.Position] = append(d.outcomes[o.Position], o)
+	}
+	return ctx.Err()
+}
+
+func (l *diskLog) Defer(p journal.Position, r journal.Retry) {
+	if l.failure() != nil {
+		return
+	}
+	l.disk.mu.Lock()
+	defer l.disk.mu.Unlock()
+	l.disk.retries[p] = r
+}
+
+// received is a call that came in at the fake Refiner.
+type received struct {
+	at    time.Time
+	user  string
+	event string
+	ok    bool
+}
+
+// fakeRefiner answers calls as the test wants.
+type fakeRefiner struct {
+	answer func(user, event string) error // nil accepts all
+	verify func() error                   // nil accepts
+	delay  func(user string) time.Duration
+
+	mu      sync.Mutex
+	calls   []received
+	flying  map[string]int
+	most    int // calls at once
+	overlap bool
+	probes  []time.Time
+}
+
+func (f *fakeRefiner) Do(ctx context.Context, r refiner.Request) (refiner.Answer, error) {
+	user, event := parseCall(r)
+	f.enter(user)
+	defer f.leave(user)
+	if f.delay != nil {
+		if d := f.delay(user); d > 0 && !sleep(ctx, d) {
+			return refiner.Answer{}, &refiner.Error{Class: refiner.ClassCanceled, Err: ctx.Err()}
+		}
+	}
+	var err error
+	if f.answer != nil {
+		err = f.answer(user, event)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, received{time.Now(), user, event, err == nil})
+	if err != nil {
+		return refiner.Answer{}, err
+	}
+	return refiner.Answer{Status: 200}, nil
+}
+
+func (f *fakeRefiner) enter(user string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.flying == nil {
+		f.flying = make(map[string]int)
+	}
+	f.flying[user]++
+	f.overlap = f.overlap || f.flying[user] > 1
+	sum := 0
+	for _, n := range f.flying {
+		sum += n
+	}
+	f.most = max(f.most, sum)
+}
+
+func (f *fakeRefiner) leave(user string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.flying[user]--; f.flying[user] == 0 {
+		delete(f.flying, user)
+	}
+}
+
+func (f *fakeRefiner) Verify(context.Context) (refiner.Project, error) {
+	f.mu.Lock()
+	f.probes = append(f.probes, time.Now())
+	f.mu.Unlock()
+	if f.verify == nil {
+		return refiner.Project{}, nil
+	}
+	return refiner.Project{}, f.verify()
+}
+
+func (f *fakeRefiner) seen() []received {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+// parseCall reads what trackOf has written.
+func parseCall(r refiner.Request) (user, event string) {
+	var call struct{ ID, Event string }
+	if err := json.Unmarshal(r.Body, &call); err != nil {
+		panic(err)
+	}
+	return call.ID, call.Event
+}
+
+// trackOf is a track call of a user.
+func trackOf(user, event string) journal.Entry {
+	return journal.Entry{Type: "track", Body: fmt.Appendf(nil, `{"userId":%q,"event":%q}`, user, event)}
+}
+
+func documented(t testing.TB) *mapping.Mapper {
+	m, err := mapping.New(mapping.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -1,0 +1,272 @@
+package delivery
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tanker/internal/journal"
+	"tanker/refiner"
+)
+
+// story is one random course of things: events, what Refiner does with them, and what befalls the worker.
+type story struct {
+	Seed      uint64
+	Events    int
+	Users     int
+	Places    int // MaxConcurrency
+	Window    int // WindowEvents
+	PerKey    int
+	PerUser   int
+	Temporary float64 // share of calls that fail
+	Limited   float64 // share of calls answered with 429
+	Condemned float64 // share of events that Refiner refuses
+	Outages   int     // times without a valid key
+	Restarts  int
+	Kills     bool // the restarts are crashes
+}
+
+func drawStory(t *rapid.T) story {
+	share := rapid.SampledFrom([]float64{0, 0.05, 0.3})
+	return story{
+		Seed:      rapid.Uint64().Draw(t, "seed"),
+		Events:    rapid.IntRange(1, 120).Draw(t, "events"),
+		Users:     rapid.IntRange(1, 12).Draw(t, "users"),
+		Places:    rapid.SampledFrom([]int{1, 3, 256}).Draw(t, "places"),
+		Window:    rapid.SampledFrom([]int{1, 10, 8192}).Draw(t, "window"),
+		PerKey:    rapid.SampledFrom([]int{0, 60, 4000}).Draw(t, "per key"),
+		PerUser:   rapid.SampledFrom([]int{0, 3, 100}).Draw(t, "per user"),
+		Temporary: share.Draw(t, "temporary"),
+		Limited:   share.Draw(t, "limited"),
+		Condemned: share.Draw(t, "condemned"),
+		Outages:   rapid.IntRange(0, 2).Draw(t, "outages"),
+		Restarts:  rapid.IntRange(0, 4).Draw(t, "restarts"),
+		Kills:     rapid.Bool().Draw(t, "kills"),
+	}
+}
+
+// teller plays a story: it is the fake Refiner, the disk and the operator.
+type teller struct {
+	story
+	t      *testing.T
+	disk   *disk
+	client *fakeRefiner
+	begun  time.Time
+
+	mu        sync.Mutex
+	random    *rand.Rand
+	condemned map[string]bool
+	outages   []time.Duration // begin and end, in turn
+}
+
+func TestWorkerProperties(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawStory(rt)
+		passed := t.Run("story", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { tell(t, s) })
+		})
+		if !passed {
+			rt.Fatalf("story: %+v", s)
+		}
+	})
+}
+
+func tell(t *testing.T, s story) {
+	x := &teller{
+		story: s, t: t, disk: newDisk(), begun: time.Now(),
+		random:    rand.New(rand.NewPCG(s.Seed, 7)),
+		condemned: make(map[string]bool),
+	}
+	for range s.Outages {
+		from := time.Duration(x.random.IntN(60)) * time.Second
+		x.outages = append(x.outages, from, from+time.Duration(x.random.IntN(100))*time.Second)
+	}
+	x.client = &fakeRefiner{
+		answer: x.answer,
+		verify: x.key,
+		delay: func(string) time.Duration {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			return time.Duration(x.random.IntN(400)) * time.Millisecond
+		},
+	}
+	x.play()
+	x.check()
+}
+
+func (x *teller) key() error {
+	at := time.Since(x.begun)
+	for pair := range slices.Chunk(x.outages, 2) {
+		if at >= pair[0] && at < pair[1] {
+			return denied()
+		}
+	}
+	return nil
+}
+
+func (x *teller) answer(_, event string) error {
+	if err := x.key(); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch roll := x.random.Float64(); {
+	case roll < x.Temporary:
+		return temporary()
+	case roll < x.Temporary+x.Limited:
+		return tooOften(time.Duration(x.random.IntN(3)) * 10 * time.Second)
+	case x.condemned[event]:
+		return refusedCall(422, refiner.ClassEvent)
+	}
+	return nil
+}
+
+// accept lets events come in: mostly good ones.
+func (x *teller) accept(n int) {
+	for range n {
+		name := fmt.Sprint(len(x.disk.entries))
+		entry := trackOf(fmt.Sprint("user-", x.random.IntN(x.Users)), name)
+		switch roll := x.random.Float64(); {
+		case roll < 0.05:
+			entry.Type = "screen"
+		case roll < 0.1:
+			entry.Body = []byte(`{"event":"nobody"}`)
+		case roll < 0.1+x.Condemned:
+			x.condemned[name] = true
+		}
+		x.disk.add(entry)
+	}
+}
+
+// play lets the worker live as often as the story says, the last time until all is done.
+func (x *teller) play() {
+	x.accept(x.Events / 2)
+	for range x.Restarts {
+		p := x.launch()
+		time.Sleep(time.Duration(x.random.IntN(20_000)) * time.Millisecond)
+		x.accept(x.Events / 10)
+		time.Sleep(time.Duration(x.random.IntN(5_000)) * time.Millisecond)
+		if x.Kills {
+			p.log.kill()
+			if n := x.unrecorded(); n > x.Places {
+				x.t.Errorf("%d calls without a recorded outcome at a kill, want at most %d", n, x.Places)
+			}
+			_ = p.stop()
+		} else if err := p.stop(); err != nil {
+			x.t.Errorf("Run: %v", err)
+		} else if n := x.unrecorded(); n != 0 {
+			x.t.Errorf("%d calls without a recorded outcome after an orderly stop", n)
+		}
+	}
+	p := x.launch()
+	x.accept(x.Events - len(x.disk.entries))
+	p.drain(x.t)
+}
+
+func (x *teller) launch() *process {
+	return launch(x.t, x.disk, x.client, func(o *Options) {
+		o.MaxConcurrency, o.WindowEvents = x.Places, x.Window
+		o.KeyPerMinute, o.UserPerMinute = x.PerKey, x.PerUser
+		if x.Kills {
+			o.Grace = time.Millisecond
+		}
+	})
+}
+
+// unrecorded is how many events Refiner has taken or condemned without an outcome on disk.
+func (x *teller) unrecorded() int {
+	events := make(map[string]bool)
+	for _, call := range x.client.seen() {
+		var n int
+		_, _ = fmt.Sscan(call.event, &n)
+		if call.ok && x.disk.outcome(n).Kind == "" {
+			events[call.event] = true
+		}
+	}
+	return len(events)
+}
+
+func (x *teller) check() {
+	first := make(map[string]int) // per user, the last event delivered for the first time
+	times := make(map[string]int) // deliveries per event
+	for _, call := range x.client.seen() {
+		if !call.ok {
+			continue
+		}
+		var n int
+		_, _ = fmt.Sscan(call.event, &n)
+		if times[call.event]++; times[call.event] == 1 {
+			if last, ok := first[call.user]; ok && n < last {
+				x.t.Errorf("%s: event %d after %d", call.user, n, last)
+			}
+			first[call.user] = n
+		}
+	}
+	repeats := 0
+	for i, entry := range x.disk.entries {
+		x.checkOutcome(i, entry, times[fmt.Sprint(i)])
+		repeats += max(0, times[fmt.Sprint(i)]-1)
+	}
+	if most := x.Restarts * x.Places; repeats > most || repeats > 0 && !x.Kills {
+		x.t.Errorf("%d calls made again, want at most %d, and none without a kill", repeats, most)
+	}
+	if x.client.overlap {
+		x.t.Error("two calls of a user at once")
+	}
+	if x.client.most > x.Places {
+		x.t.Errorf("%d calls at once, want at most %d", x.client.most, x.Places)
+	}
+	x.checkLimits()
+}
+
+func (x *teller) checkOutcome(i int, entry journal.Entry, delivered int) {
+	outcomes := x.disk.outcomes[entry.Position]
+	if len(outcomes) != 1 {
+		x.t.Errorf("event %d has %d outcomes, want one", i, len(outcomes))
+		return
+	}
+	want := journal.Delivered
+	switch {
+	case entry.Type == "screen":
+		want = journal.Filtered
+	case string(entry.Body) == `{"event":"nobody"}`:
+		want = journal.Rejected
+	case x.condemned[fmt.Sprint(i)]:
+		want = journal.Dead
+	}
+	o := outcomes[0]
+	if o.Kind != want || (want == journal.Delivered) != (delivered > 0) {
+		x.t.Errorf("event %d: outcome %+v, delivered %d times, want %s", i, o, delivered, want)
+	}
+	if (o.Letter != nil) != (want == journal.Dead) {
+		x.t.Errorf("event %d: outcome %s with letter %v", i, o.Kind, o.Letter)
+	}
+	if l := o.Letter; l != nil {
+		if string(l.Event) != string(entry.Body) || len(l.Call) == 0 || l.Status != 422 || l.User == "" ||
+			len(l.Attempts) == 0 || len(l.Attempts) > maxAttemptsKept || o.Attempts < len(l.Attempts) {
+			x.t.Errorf("event %d: letter %+v is not complete", i, l)
+		}
+	}
+}
+
+// checkLimits looks at the calls as the server counts them. What was called before a restart is not known after it.
+func (x *teller) checkLimits() {
+	if x.Restarts > 0 {
+		return
+	}
+	if most := x.client.arrivals("").most(); x.PerKey > 0 && most > x.PerKey {
+		x.t.Errorf("%d calls within a minute, limit %d", most, x.PerKey)
+	}
+	for user := range x.Users {
+		name := fmt.Sprint("user-", user)
+		if most := x.client.arrivals(name).most(); x.PerUser > 0 && most > x.PerUser {
+			x.t.Errorf("%d calls of %s within a minute, limit %d", most, name, x.PerUser)
+		}
+	}
+}
