@@ -78,3 +78,85 @@ func TestParseTakes(t *testing.T) {
 		}
 	}
 }
+
+func TestType(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"type":"track"}`:        "track",
+		`{"type":"Identify"}`:     "identify",
+		`{"type":"pa\u0067e"}`:    "page",
+		`{"type":" page"}`:        " page",
+		`{"type":"audiencelist"}`: "audiencelist",
+		`{"type":5}`:              "",
+		`{"type":null}`:           "",
+		`{}`:                      "",
+	} {
+		e := parse(t, in)
+		if got := e.Type(); got != want {
+			t.Errorf("Type of %s = %q, want %q", in, got, want)
+		}
+		if got := e.WithType("").Type(); got != want {
+			t.Errorf("WithType(\"\") makes %q of %s", got, in)
+		}
+		changed := e.WithType("Group")
+		if changed.Type() != "group" || e.Type() != want || string(changed.Raw()) != in {
+			t.Errorf("WithType of %s: %q, %s; before it %q", in, changed.Type(), changed.Raw(), e.Type())
+		}
+	}
+}
+
+func TestAccessors(t *testing.T) {
+	e := parse(t, `{"event":1,"name":2,"category":3,"groupId":4,"traits":5,"properties":6,"integrations":7,"context":{"traits":8}}`)
+	var got []string
+	for _, v := range []Value{e.EventName(), e.Name(), e.Category(), e.GroupID(), e.Traits(), e.Properties(), e.Integrations(), e.ContextTraits(), e.Context()} {
+		got = append(got, v.Text())
+	}
+	if want := `1 2 3 4 5 6 7 8 {"traits":8}`; strings.Join(got, " ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, " "), want)
+	}
+}
+
+// TestPlain compares the search eight bytes at a time with the plain one, for each byte at each place.
+func TestPlain(t *testing.T) {
+	for place := range 20 {
+		for c := range 256 {
+			b := []byte(strings.Repeat("x\x7f\x80\xff !", 4))[:20]
+			b[place] = byte(c)
+			want := len(b)
+			if c < 0x20 || c == '"' || c == '\\' {
+				want = place
+			}
+			if got := plain(b); got != want {
+				t.Fatalf("plain with %#x at %d = %d, want %d", c, place, got, want)
+			}
+		}
+	}
+}
+
+func TestErrorsQuoteNothing(t *testing.T) {
+	_, err := Parse([]byte(`{"apiKey":"secret-1234" oops}`), Limits{})
+	if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "oops") {
+		t.Errorf("error is %v", err)
+	}
+	if want := "invalid JSON: want a comma or the end of the object at byte 24"; err.Error() != want {
+		t.Errorf("error is %q, want %q", err, want)
+	}
+}
+
+func TestDefaultLimits(t *testing.T) {
+	big := `{"a":"` + strings.Repeat("x", DefaultLimits().MaxBytes-8) + `"}`
+	if _, err := Parse([]byte(big), Limits{}); err != nil {
+		t.Errorf("an event of the largest size: %v", err)
+	}
+	if _, err := Parse([]byte(big+" "), Limits{}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("an event one byte larger: %v", err)
+	}
+	if _, err := Parse([]byte(strings.Repeat("[", 10_000)), Limits{}); !errors.Is(err, ErrTooDeep) {
+		t.Errorf("10,000 nested arrays: %v", err)
+	}
+	if _, err := SplitBatch([]byte(`{"batch":`+strings.Repeat(`[`, 10_000)), Limits{}); !errors.Is(err, ErrTooDeep) {
+		t.Errorf("10,000 nested arrays in a batch: %v", err)
+	}
+	if _, err := Parse([]byte(`{`+strings.Repeat(`"":0,`, 10_000)+`"":0}`), Limits{}); !errors.Is(err, ErrTooManyKeys) {
+		t.Errorf("10,001 keys: %v", err)
+	}
+}
