@@ -22,6 +22,7 @@ func commands() []command {
 	return []command{
 		{"demo", "see it work: server, stand-in for Refiner and a story of events, in one process", runDemo},
 		{"serve", "take events from RudderStack's SDKs and deliver them to Refiner", runServe},
+		{"config", "print a configuration file with every setting", runConfig},
 		{"check", "check the configuration, and every API key against Refiner", runCheck},
 		{"status", "state and totals of a running server's destinations", runStatus},
 		{"dead", "look at, send again or discard what could not be delivered", runDead},

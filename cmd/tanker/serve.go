@@ -4,8 +4,115 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"strings"
+
+	"tanker/internal/config"
+	"tanker/internal/gateway"
+	"tanker/internal/journal"
+	"tanker/internal/server"
+	"tanker/internal/telemetry"
 )
 
-func runServe(_ context.Context, _ []string, _ io.Reader, _, _ io.Writer) error {
-	return errors.New("serve: not built yet")
+const serveHelp = `Usage: tanker serve [--config FILE]
+
+Takes events from RudderStack's SDKs and delivers them to Refiner, until it gets SIGTERM or Ctrl-C. It
+then gives up its port, finishes what has begun and leaves the rest in the journal for the next start.
+
+Without a configuration file the environment is enough, for one source and one destination:
+
+  TANKER_WRITE_KEY      the key that SDKs present (required)
+  REFINER_API_KEY       the API key of the Refiner environment (required)
+  REFINER_ENDPOINT      where Refiner is (default https://api.refiner.io)
+  TANKER_DATA_DIR       where events are kept (default ./tanker-data)
+  TANKER_LISTEN         the port that SDKs send to (default 127.0.0.1:8080)
+  TANKER_ADMIN_LISTEN   the port for operators: metrics, health, status (default 127.0.0.1:8081)
+  TANKER_ADMIN_TOKEN    the token of the admin API (default: made at the first start, and kept in the
+                        data directory)
+
+With a file, several sources and destinations, renames, limits and more; the last four variables come
+before what the file says. A file tanker.yaml in the working directory is used without being named.
+
+  tanker config example > tanker.yaml     a file with every setting, explained
+  tanker check                            is it right, and does Refiner accept the keys?`
+
+// defaultConfig is the configuration file that is used without being named.
+const defaultConfig = "tanker.yaml"
+
+// runServe runs a server until ctx ends.
+func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
+	fs := newFlags("serve")
+	file := fs.String("config", "", "configuration `FILE` (default ./tanker.yaml if there is one, else the environment)")
+	words, err := parseFlags(fs, serveHelp, args, stdout)
+	if err != nil {
+		return err
+	}
+	if err := noWords("serve", words); err != nil {
+		return err
+	}
+	path := configPath(*file)
+	c, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	log, err := telemetry.NewLogger(stderr, c.Log.Level, c.Log.Format)
+	if err != nil {
+		return err
+	}
+	log.Info("starting", "version", version, "config", orEnvironment(path), "data", c.DataDir)
+	err = server.Run(ctx, c, server.Options{Version: gatewayVersion(), Logger: log})
+	return explainStart(err)
+}
+
+// configPath is the file to read: the one that was named, or tanker.yaml where there is one. "" stands for
+// the environment.
+func configPath(named string) string {
+	if named != "" {
+		return named
+	}
+	if _, err := os.Stat(defaultConfig); err == nil {
+		return defaultConfig
+	}
+	return ""
+}
+
+func orEnvironment(path string) string {
+	if path == "" {
+		return "environment"
+	}
+	return path
+}
+
+// loadConfig reads the configuration, and says what to do where there is none.
+func loadConfig(path string) (*config.Config, error) {
+	c, err := config.Load(path, os.Getenv)
+	if err == nil {
+		return c, nil
+	}
+	hint := "tanker config example shows every setting"
+	if path == "" {
+		hint = "set the variables, or write a configuration file: tanker help serve"
+	}
+	return nil, withHint(err, hint)
+}
+
+// gatewayVersion is what the server says of this program.
+func gatewayVersion() gateway.Version {
+	b := thisBuild()
+	return gateway.Version{Version: b.Version, Commit: b.Commit, BuildDate: b.Built}
+}
+
+// explainStart adds to the usual reasons for which a server does not start what to do about them.
+func explainStart(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, journal.ErrLocked):
+		return withHint(err, "another Tanker runs with this data directory: stop it, or set data_dir (TANKER_DATA_DIR) to another")
+	case strings.HasPrefix(err.Error(), "listen: "):
+		return withHint(err, "choose another port with listen in the configuration, or TANKER_LISTEN")
+	case strings.HasPrefix(err.Error(), "admin.listen: "):
+		return withHint(err, "choose another port with admin.listen in the configuration, or TANKER_ADMIN_LISTEN")
+	}
+	return err
 }
