@@ -171,7 +171,7 @@ func (a answer) want(t *testing.T, status int, text string) {
 func zipped(t testing.TB, data string) string {
 	t.Helper()
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed)
 	if _, err := io.WriteString(w, data); err != nil {
 		t.Fatal(err)
 	}
@@ -181,21 +181,12 @@ func zipped(t testing.TB, data string) string {
 	return out.String()
 }
 
-// bomb is the gzip form of a batch whose only event holds a string of that many bytes.
-func bomb(t testing.TB, bytesInside int) string {
+// bomb is the gzip form of a batch whose only event holds a string of that many MiB. It is made of many gzip
+// members, which together are one stream.
+func bomb(t testing.TB, mebibytes int) string {
 	t.Helper()
-	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	io.WriteString(w, `{"batch":[{"userId":"u1","x":"`)
-	chunk := bytes.Repeat([]byte("0"), 1<<20)
-	for n := 0; n < bytesInside; n += len(chunk) {
-		w.Write(chunk)
-	}
-	io.WriteString(w, `"}]}`)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
+	return zipped(t, `{"batch":[{"userId":"u1","x":"`) +
+		strings.Repeat(zipped(t, strings.Repeat("0", 1<<20)), mebibytes) + zipped(t, `"}]}`)
 }
 
 // logLines collects log records as text lines.

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +22,9 @@ type ServerOptions struct {
 	// MaxHeaderBytes bounds the request line and the headers of a request; more is answered with 431.
 	// Default 524,288 bytes.
 	MaxHeaderBytes int
+	// MaxConnections bounds the open connections, idle ones included; more are closed at once. Headers are read before
+	// a request counts as in flight, so this times MaxHeaderBytes bounds their memory. Default 50,000.
+	MaxConnections int
 }
 
 func (o ServerOptions) withDefaults() ServerOptions {
@@ -28,6 +33,7 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	setDefault(&o.AnswerTimeout, 10*time.Second)
 	setDefault(&o.IdleTimeout, 720*time.Second)
 	setDefault(&o.MaxHeaderBytes, 512<<10)
+	setDefault(&o.MaxConnections, 50_000)
 	return o
 }
 
@@ -50,6 +56,22 @@ func (g *Gateway) Server(options ServerOptions) *http.Server {
 		WriteTimeout:   o.BodyTimeout + budgetWait + g.options.AppendTimeout + o.AnswerTimeout,
 		IdleTimeout:    o.IdleTimeout,
 		MaxHeaderBytes: o.MaxHeaderBytes,
+		ConnState:      closeAbove(int64(o.MaxConnections)),
 		ErrorLog:       slog.NewLogLogger(g.options.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// closeAbove closes each connection that comes when most are open already.
+func closeAbove(most int64) func(net.Conn, http.ConnState) {
+	var open atomic.Int64
+	return func(c net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			if open.Add(1) > most {
+				c.Close() // the server notices, and reports the connection as closed
+			}
+		case http.StateClosed, http.StateHijacked:
+			open.Add(-1)
+		}
 	}
 }

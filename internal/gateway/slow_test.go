@@ -33,13 +33,13 @@ func (l *pipeListener) Close() error   { close(l.closed); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // onTestClock runs a test of a gateway behind a server on a clock that jumps, with a function that connects to it.
-func onTestClock(t *testing.T, options gateway.Options, test func(g *gateway.Gateway, dial func() net.Conn)) {
+func onTestClock(t *testing.T, options gateway.Options, test func(g *gateway.Gateway, dial func() net.Conn), server ...gateway.ServerOptions) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gateway.New(options)
 		if err := g.SetSources(testSources); err != nil {
 			t.Fatal(err)
 		}
-		server := g.Server(gateway.ServerOptions{})
+		server := g.Server(append(server, gateway.ServerOptions{})[0])
 		listener := &pipeListener{make(chan net.Conn), make(chan struct{})}
 		done := make(chan error)
 		go func() { done <- server.Serve(listener) }()
@@ -161,6 +161,35 @@ func TestAnswerNotRead(t *testing.T) {
 			t.Errorf("%d requests in flight", n)
 		}
 	})
+}
+
+func TestTooManyConnections(t *testing.T) {
+	onTestClock(t, gateway.Options{Journal: &memoryLog{}}, func(_ *gateway.Gateway, dial func() net.Conn) {
+		ready := func(conn net.Conn) bool {
+			_, err := io.WriteString(conn, "GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+			if err != nil {
+				return false
+			}
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			return err == nil && response.StatusCode == 200
+		}
+		first, second, third := dial(), dial(), dial()
+		if !ready(first) || !ready(second) {
+			t.Error("two connections do not work")
+		}
+		if ready(third) {
+			t.Error("a third connection works")
+		}
+		second.Close()
+		synctest.Wait()
+		fourth := dial()
+		if !ready(first) || !ready(fourth) {
+			t.Error("a place that became free is not used")
+		}
+		first.Close()
+		third.Close()
+		fourth.Close()
+	}, gateway.ServerOptions{MaxConnections: 2})
 }
 
 func TestHeaderFlood(t *testing.T) {
