@@ -2,10 +2,194 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"strings"
+
+	"tanker/internal/config"
+	"tanker/internal/server"
+	"tanker/mapping"
+	"tanker/refiner"
 )
 
-func runCheck(_ context.Context, _ []string, _ io.Reader, _, _ io.Writer) error {
-	return errors.New("check: not built yet")
+const checkHelp = `Usage: tanker check [--config FILE] [--offline] [--json]
+
+Checks the configuration, as serve would read it, and shows every problem with its place. If there is
+none, it asks Refiner about each destination's API key and says what the answer means. Nothing is sent
+but that question. Exit code 1 if anything is wrong.`
+
+// checkReport is what the check found.
+type checkReport struct {
+	Config       string             `json:"config"` // the file, or "environment"
+	Problems     []checkProblem     `json:"problems"`
+	Destinations []checkDestination `json:"destinations"`
+}
+
+type checkProblem struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+}
+
+// checkDestination is what Refiner says to a destination's key.
+type checkDestination struct {
+	Name     string   `json:"name"`
+	Endpoint string   `json:"endpoint"`
+	OK       bool     `json:"ok"`
+	Skipped  bool     `json:"skipped,omitempty"` // Refiner was not asked
+	Project  string   `json:"project,omitempty"`
+	Class    string   `json:"class,omitempty"`  // of the answer, if it is no success
+	Status   int      `json:"status,omitempty"` // of HTTP; 0 if there was no answer
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// ok reports whether nothing is wrong.
+func (r *checkReport) ok() bool {
+	for _, d := range r.Destinations {
+		if !d.OK && !d.Skipped {
+			return false
+		}
+	}
+	return len(r.Problems) == 0
+}
+
+// runCheck checks the configuration and the keys.
+func runCheck(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+	fs := newFlags("check")
+	file := fs.String("config", "", "configuration `FILE` (default ./tanker.yaml if there is one, else the environment)")
+	offline := fs.Bool("offline", false, "do not ask Refiner about the keys")
+	asJSON := fs.Bool("json", false, "print a JSON object")
+	words, err := parseFlags(fs, checkHelp, args, stdout)
+	if err != nil {
+		return err
+	}
+	if err := noWords("check", words); err != nil {
+		return err
+	}
+	report, err := check(ctx, configPath(*file), *offline)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		err = printJSON(stdout, report)
+	} else {
+		report.print(stdout)
+	}
+	if err == nil && !report.ok() {
+		err = errQuiet
+	}
+	return err
+}
+
+// printJSON prints one value, indented for people who look at it.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func check(ctx context.Context, path string, offline bool) (*checkReport, error) {
+	r := &checkReport{Config: orEnvironment(path), Problems: []checkProblem{}, Destinations: []checkDestination{}}
+	c, err := config.Load(path, os.Getenv)
+	if found, ok := errors.AsType[*config.Error](err); ok {
+		for _, p := range found.Problems {
+			r.Problems = append(r.Problems, checkProblem(p))
+		}
+		return r, nil
+	}
+	if err != nil {
+		return nil, withHint(err, "name the configuration file with --config")
+	}
+	for _, d := range c.Destinations {
+		r.Destinations = append(r.Destinations, checkKey(ctx, d, offline))
+	}
+	return r, nil
+}
+
+// checkKey asks Refiner about a destination's key.
+func checkKey(ctx context.Context, d config.Destination, offline bool) checkDestination {
+	c := checkDestination{Name: d.Name, Endpoint: d.Endpoint, Warnings: mappingWarnings(d)}
+	if offline {
+		c.Skipped, c.Message = true, "not asked"
+		return c
+	}
+	client, err := server.NewClient(d, version)
+	if err != nil {
+		c.Message = err.Error()
+		return c
+	}
+	defer client.Close()
+	project, err := client.Verify(ctx)
+	if err == nil {
+		c.OK, c.Project = true, project.Name
+		c.Message = fmt.Sprintf("Refiner accepts the key, of the environment %q", project.Name)
+		return c
+	}
+	c.Message = err.Error()
+	if refused, ok := errors.AsType[*refiner.Error](err); ok {
+		c.Class, c.Status = refused.Class.String(), refused.Status
+		c.Message, c.Hint = meaning(refused, d)
+	}
+	return c
+}
+
+func mappingWarnings(d config.Destination) []string {
+	m, err := mapping.New(settingsOf(d))
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return m.Warnings()
+}
+
+// meaning says in words what Refiner's answer means, and what to do.
+func meaning(e *refiner.Error, d config.Destination) (message, hint string) {
+	said := fmt.Sprintf("(%d: %s)", e.Status, e.Message)
+	if e.Status == 0 {
+		said = "(" + e.Message + ")"
+	}
+	switch e.Class {
+	case refiner.ClassCredentials:
+		return "Refiner refuses the key " + said,
+			"copy the REST API key anew from the environment's settings in Refiner, and see that it is the key of this environment"
+	case refiner.ClassRateLimited:
+		return "Refiner accepts no more calls of this key for now " + said, "something else uses the key as well; try again in a minute"
+	case refiner.ClassTemporary:
+		return "Refiner gives no answer at present " + said, "see that " + d.Endpoint + " can be reached from here; events are kept until it can"
+	default:
+		return "this is not what Refiner's API answers " + said, "see that the endpoint " + d.Endpoint + " is right"
+	}
+}
+
+// print shows the report to people.
+func (r *checkReport) print(w io.Writer) {
+	if len(r.Problems) > 0 {
+		fmt.Fprintf(w, "%s is not usable:\n", r.Config)
+		for _, p := range r.Problems {
+			fmt.Fprintf(w, "  %s\n", plain(config.Problem(p).String()))
+		}
+		return
+	}
+	fmt.Fprintf(w, "%s is right\n", r.Config)
+	for _, d := range r.Destinations {
+		mark := "ok"
+		switch {
+		case d.Skipped:
+			mark = "--"
+		case !d.OK:
+			mark = "NO"
+		}
+		fmt.Fprintf(w, "  %s  %s: %s\n", mark, d.Name, plain(d.Message))
+		for _, line := range append(d.Warnings, d.Hint) {
+			if line != "" {
+				fmt.Fprintf(w, "      %s\n", plain(strings.TrimSpace(line)))
+			}
+		}
+	}
 }

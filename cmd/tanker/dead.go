@@ -2,10 +2,177 @@ package main
 
 import (
 	"context"
-	"errors"
+	"flag"
+	"fmt"
 	"io"
+	"time"
+
+	"tanker/internal/admin"
+	"tanker/internal/journal"
 )
 
-func runDead(_ context.Context, _ []string, _ io.Reader, _, _ io.Writer) error {
-	return errors.New("dead: not built yet")
+const deadHelp = `Usage: tanker dead list    [FILTERS] [--json]
+       tanker dead show    POSITION [--destination NAME] [--json]
+       tanker dead replay  POSITION… [--destination NAME]  or  --all [FILTERS]
+       tanker dead discard POSITION… [--destination NAME]  or  --all [FILTERS] --yes
+
+A dead letter is an event that Refiner refused, or that could not be delivered in all the time it was
+tried. It is kept with the call, the last answer and all attempts.
+
+  list      shows them, the oldest first
+  show      shows one in full
+  replay    accepts the event anew, behind what its user already has waiting, and deletes the letter
+  discard   deletes the letter for good
+
+POSITION is what list shows first, such as 17.0. Where a server has several destinations, --destination
+says which one's letter is meant. FILTERS are --destination, --reason, --user, --since and --until; times
+are written like 2006-01-02T15:04:05Z or, counted back from now, like 24h.
+` + remoteHelp
+
+// deadFlags is what the command line of dead says.
+type deadFlags struct {
+	remote       remoteFlags
+	filter       journal.DeadFilter
+	since, until string
+	all, yes     bool
+	asJSON       bool
+	limit        int
+}
+
+// runDead looks at dead letters, and changes what becomes of them.
+func runDead(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+	f, words, err := parseDeadFlags(args, stdout)
+	if err != nil {
+		return err
+	}
+	verbs := map[string]func(context.Context, *deadCommand) error{
+		"list": listDead, "show": showDead, "replay": replayDead, "discard": discardDead,
+	}
+	if len(words) == 0 {
+		return usagef("dead", "dead: say what about them: list, show, replay or discard")
+	}
+	verb, ok := verbs[words[0]]
+	if !ok {
+		return usagef("dead", "dead: %q is not one of list, show, replay, discard", words[0])
+	}
+	client, err := f.remote.client()
+	if err != nil {
+		return err
+	}
+	return explainRemote(verb(ctx, &deadCommand{deadFlags: f, verb: words[0], words: words[1:], server: client, out: stdout}))
+}
+
+func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error) {
+	var f deadFlags
+	fs := newFlags("dead")
+	f.remote.define(fs)
+	fs.StringVar(&f.filter.Destination, "destination", "", "only letters of the destination `NAME`")
+	fs.StringVar(&f.filter.Reason, "reason", "", "only letters with this `REASON`")
+	fs.StringVar(&f.filter.User, "user", "", "only letters of this `USER`: the id, else the email")
+	fs.StringVar(&f.since, "since", "", "only letters that died at this `TIME` or later")
+	fs.StringVar(&f.until, "until", "", "only letters that died before this `TIME`")
+	fs.IntVar(&f.limit, "limit", 100, "list `N` letters at the most; 0 lists all")
+	fs.BoolVar(&f.all, "all", false, "replay or discard every letter that the filters select")
+	fs.BoolVar(&f.yes, "yes", false, "with discard --all: really delete them")
+	fs.BoolVar(&f.asJSON, "json", false, "print JSON: list one letter on each line, show one object")
+	words, err := parseFlags(fs, deadHelp, args, stdout)
+	if err != nil {
+		return f, nil, err
+	}
+	return f, words, f.readTimes(fs, time.Now())
+}
+
+// readTimes reads the times of the filter.
+func (f *deadFlags) readTimes(fs *flag.FlagSet, now time.Time) error {
+	for _, t := range []struct {
+		name, text string
+		into       *time.Time
+	}{{"since", f.since, &f.filter.Since}, {"until", f.until, &f.filter.Until}} {
+		if t.text == "" {
+			continue
+		}
+		at, err := parseMoment(t.text, now)
+		if err != nil {
+			return usagef(fs.Name(), "dead: --%s: %w", t.name, err)
+		}
+		*t.into = at
+	}
+	return nil
+}
+
+// parseMoment reads a time, or a duration that is counted back from now.
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fmt.Errorf("%q is no time: write it like 2006-01-02T15:04:05Z, or like 24h for a day ago", text)
+	}
+	return at, nil
+}
+
+// deadCommand is one use of the command.
+type deadCommand struct {
+	deadFlags
+	verb   string
+	words  []string // positions
+	server *admin.Client
+	out    io.Writer
+}
+
+// each calls do for the letters that the filter selects, up to so many (0: all), and says how many there were.
+func (c *deadCommand) each(ctx context.Context, most int, do func(journal.DeadLetter) error) (n int, more bool, err error) {
+	filter := c.filter
+	for {
+		filter.Limit = pageSize
+		page, err := c.server.DeadLetters(ctx, filter)
+		if err != nil {
+			return n, false, err
+		}
+		for _, letter := range page.Letters {
+			if most > 0 && n == most {
+				return n, true, nil
+			}
+			if err := do(letter); err != nil {
+				return n, false, err
+			}
+			n++
+		}
+		if page.Next == 0 {
+			return n, false, nil
+		}
+		filter.After = page.Next
+	}
+}
+
+// pageSize is how many letters are asked for at a time; a letter can hold an event of several megabytes.
+const pageSize = 50
+
+// positions reads the words as positions of letters.
+func (c *deadCommand) positions() ([]journal.Position, error) {
+	var all []journal.Position
+	for _, word := range c.words {
+		at, err := journal.ParsePosition(word)
+		if err != nil {
+			return nil, usagef("dead", "dead %s: %w", c.verb, err)
+		}
+		all = append(all, at)
+	}
+	return all, nil
+}
+
+// destination is the one whose letters are meant: the one that was named, or the only one there is.
+func (c *deadCommand) destination(ctx context.Context) (string, error) {
+	if c.filter.Destination != "" {
+		return c.filter.Destination, nil
+	}
+	status, err := c.server.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(status.Destinations) != 1 {
+		return "", usagef("dead", "dead %s: there are %d destinations: say with --destination whose letter is meant", c.verb, len(status.Destinations))
+	}
+	return status.Destinations[0].Name, nil
 }

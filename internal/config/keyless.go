@@ -18,3 +18,21 @@ func LoadWithoutSecrets(path string) (*Config, error) {
 	}
 	return c, nil
 }
+
+// LoadForClient reads what a command needs to find a running server: the address of its admin API, its data
+// directory and the configured token. Without a file at path the environment alone says it. Keys are not
+// looked up.
+func LoadForClient(path string, getenv func(string) string) (*Config, error) {
+	c, found := Default(), newFindings(path)
+	if path != "" {
+		data, err := readBounded(path)
+		if err != nil {
+			return nil, err
+		}
+		decode(data, c, found)
+		c.anchor(filepath.Dir(path))
+	}
+	c.override(getenv, found)
+	c.readToken(secretReader{getenv, found})
+	return c, found.err()
+}

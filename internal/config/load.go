@@ -93,11 +93,7 @@ func (c *Config) anchor(folder string) {
 // readSecrets fetches the keys that the configuration names from files and the environment.
 func (c *Config) readSecrets(getenv func(string) string, found *findings) {
 	r := secretReader{getenv, found}
-	if token := strings.TrimSpace(getenv(envAdminToken)); token != "" {
-		c.Admin.Token = NewSecret(token)
-	} else {
-		r.read(&c.Admin.Token, "admin", "token", c.Admin.TokenEnv, c.Admin.TokenFile)
-	}
+	c.readToken(r)
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		r.read(&s.WriteKey, fmt.Sprintf("sources[%d]", i), "write_key", s.WriteKeyEnv, s.WriteKeyFile)
@@ -111,6 +107,15 @@ func (c *Config) readSecrets(getenv func(string) string, found *findings) {
 		}
 		r.read(&d.APIKey, at, "api_key", d.APIKeyEnv, d.APIKeyFile)
 	}
+}
+
+// readToken fetches the token of the admin API, if one is configured.
+func (c *Config) readToken(r secretReader) {
+	if token := strings.TrimSpace(r.getenv(envAdminToken)); token != "" {
+		c.Admin.Token = NewSecret(token)
+		return
+	}
+	r.read(&c.Admin.Token, "admin", "token", c.Admin.TokenEnv, c.Admin.TokenFile)
 }
 
 // secretReader fetches secrets, and notes those that are not where they should be.

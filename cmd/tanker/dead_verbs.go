@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"tanker/internal/journal"
+)
+
+// listDead shows letters.
+func listDead(ctx context.Context, c *deadCommand) error {
+	if err := noWords("dead", c.words); err != nil {
+		return err
+	}
+	if c.asJSON {
+		enc := json.NewEncoder(c.out)
+		enc.SetEscapeHTML(false)
+		_, _, err := c.each(ctx, c.limit, func(l journal.DeadLetter) error { return enc.Encode(l) })
+		return err
+	}
+	t := newTable("POSITION", "DESTINATION", "DIED", "TYPE", "USER", "REASON", "MESSAGE")
+	n, more, err := c.each(ctx, c.limit, func(l journal.DeadLetter) error {
+		t.add(l.Position.String(), l.Destination, l.At.UTC().Format(time.RFC3339), l.Type, short(l.User, 32), l.Reason, short(l.Message, 60))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		fmt.Fprintln(c.out, "there are no dead letters")
+		return nil
+	}
+	t.print(c.out, "")
+	if more {
+		fmt.Fprintf(c.out, "… and more: --limit 0 shows all\n")
+	}
+	return nil
+}
+
+// showDead shows one letter in full.
+func showDead(ctx context.Context, c *deadCommand) error {
+	positions, err := c.positions()
+	if err != nil {
+		return err
+	}
+	if len(positions) != 1 {
+		return usagef("dead", "dead show: name one letter by its position")
+	}
+	destination, err := c.destination(ctx)
+	if err != nil {
+		return err
+	}
+	letter, err := c.server.DeadLetter(ctx, destination, positions[0])
+	if err != nil {
+		return err
+	}
+	if c.asJSON {
+		return printJSON(c.out, letter)
+	}
+	printLetter(c.out, letter)
+	return nil
+}
+
+// printLetter shows a letter to people.
+func printLetter(w io.Writer, l journal.DeadLetter) {
+	answer := "none"
+	if l.Status != 0 {
+		answer = fmt.Sprintf("%d %s", l.Status, l.Answer)
+	}
+	for _, field := range [][2]string{
+		{"position", l.Position.String()}, {"destination", l.Destination}, {"died", l.At.UTC().Format(time.RFC3339)},
+		{"reason", l.Reason}, {"", l.Message}, {"message id", l.MessageID}, {"source", l.Source}, {"type", l.Type},
+		{"user", l.User}, {"received", l.ReceivedAt.UTC().Format(time.RFC3339Nano)}, {"call", l.Method + " " + l.Path},
+		{"last answer", answer},
+	} {
+		fmt.Fprintf(w, "%-12s %s\n", field[0], plain(field[1]))
+	}
+	for i, a := range l.Attempts {
+		text := fmt.Sprintf("%s, took %s", a.At.UTC().Format(time.RFC3339), span(a.Took))
+		if a.Status != 0 {
+			text += fmt.Sprintf(", answered %d", a.Status)
+		}
+		if a.Error != "" {
+			text += ", " + a.Error
+		}
+		fmt.Fprintf(w, "%-12s %s\n", fmt.Sprintf("attempt %d", i+1), plain(text))
+	}
+	fmt.Fprintf(w, "\nevent\n%s\n", indented(l.Event))
+	if len(l.Call) > 0 {
+		fmt.Fprintf(w, "\nbody of the call\n%s\n", indented(l.Call))
+	}
+}
+
+// indented lays JSON out in lines. Characters that could command a terminal are dots, as everywhere.
+func indented(data json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, data, "  ", "  "); err != nil {
+		return "  " + plain(string(data))
+	}
+	lines := bytes.Split(b.Bytes(), []byte("\n"))
+	for i, line := range lines {
+		lines[i] = []byte(plain(string(line)))
+	}
+	return "  " + string(bytes.Join(lines, []byte("\n")))
+}
+
+// replayDead has letters sent again.
+func replayDead(ctx context.Context, c *deadCommand) error {
+	return c.change(ctx, "sent again", c.server.ReplayDead)
+}
+
+// discardDead deletes letters.
+func discardDead(ctx context.Context, c *deadCommand) error {
+	if c.all && !c.yes {
+		n, _, err := c.each(ctx, 0, func(journal.DeadLetter) error { return nil })
+		if err != nil {
+			return err
+		}
+		return withHint(fmt.Errorf("dead discard: this would delete %s letters for good", number(n)), "add --yes to do it")
+	}
+	return c.change(ctx, "discarded", c.server.DiscardDead)
+}
+
+// change does something to the letters that are named, or to all that the filter selects, and says how many
+// they were.
+func (c *deadCommand) change(ctx context.Context, done string, do func(context.Context, string, journal.Position) error) error {
+	positions, err := c.positions()
+	if err != nil {
+		return err
+	}
+	if c.all == (len(positions) > 0) {
+		return usagef("dead", "dead %s: name letters by their positions, or say --all", c.verb)
+	}
+	n := 0
+	if c.all {
+		if c.filter.Until.IsZero() {
+			c.filter.Until = time.Now() // a letter that dies again in the meantime is not taken twice
+		}
+		n, _, err = c.each(ctx, 0, func(l journal.DeadLetter) error { return do(ctx, l.Destination, l.Position) })
+	} else {
+		n, err = c.changeEach(ctx, positions, do)
+	}
+	fmt.Fprintf(c.out, "%s %s\n", plural(n, "letter"), done)
+	return err
+}
+
+// changeEach does something to the letters at these positions.
+func (c *deadCommand) changeEach(ctx context.Context, positions []journal.Position, do func(context.Context, string, journal.Position) error) (int, error) {
+	destination, err := c.destination(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for i, at := range positions {
+		if err := do(ctx, destination, at); err != nil {
+			return i, err
+		}
+	}
+	return len(positions), nil
+}
+
+// plural writes how many there are of a thing.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return number(n) + " " + thing + "s"
+}
