@@ -10,8 +10,6 @@ import (
 	"tanker/refiner/refinertest"
 )
 
-const key = "sandbox-key-0123456789"
-
 // BenchmarkIdentify is the cost of one call in the sandbox itself, without any network.
 func BenchmarkIdentify(b *testing.B) {
 	modes := map[string]refinertest.Options{
