@@ -119,13 +119,23 @@ func (o *jsObject) spreadPrototype() {
 // sorted lists the members that are left and not null: whole numbers ascending, then the others in order.
 func (o *jsObject) sorted() []jsMember {
 	list := make([]jsMember, 0, len(o.members))
-	for _, m := range o.members {
-		if !m.deleted && !m.value.isNil() {
-			list = append(list, m)
+	for i := range o.members {
+		if m := &o.members[i]; !m.deleted && !m.value.isNil() {
+			list = append(list, *m)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b jsMember) int { return compareIndex(a.name, b.name) })
+	sortMembers(list)
 	return list
+}
+
+// sortMembers puts whole numbers first, ascending. Most objects have none.
+func sortMembers(list []jsMember) {
+	for i := range list {
+		if name := list[i].name; len(name) > 0 && name[0] >= '0' && name[0] <= '9' {
+			slices.SortStableFunc(list, func(a, b jsMember) int { return compareIndex(a.name, b.name) })
+			return
+		}
+	}
 }
 
 // append writes the object as JSON.stringify does.

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -165,7 +164,7 @@ func appendJSObject(out []byte, v event.Value) []byte {
 	for name, value := range v.Fields() {
 		members = append(members, jsMember{name: jsDecoded(name), value: jsValue{value: value}})
 	}
-	slices.SortStableFunc(members, func(a, b jsMember) int { return compareIndex(a.name, b.name) })
+	sortMembers(members)
 	out = append(out, '{')
 	for i, m := range members {
 		if i > 0 {

@@ -32,8 +32,10 @@ func reservedOfAccount(name []byte) bool {
 // formBase is the part of a form field's name that counts for its place.
 func formBase(name []byte) []byte {
 	name = bytes.TrimLeft(name, " ")
-	if i := bytes.IndexAny(name, "[]\x00"); i >= 0 {
-		name = name[:i]
+	for i, c := range name {
+		if c == '[' || c == ']' || c == 0 {
+			return name[:i]
+		}
 	}
 	return name
 }

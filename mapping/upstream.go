@@ -158,7 +158,7 @@ func (m *Mapper) upstreamTrack(p person, name jsValue) (Call, error) {
 }
 
 func (p person) upstreamCall(path string, form *jsObject) Call {
-	call := Call{Method: post, Path: path, Body: form.append(nil), Form: true}
+	call := Call{Method: post, Path: path, Body: form.append(make([]byte, 0, 256)), Form: true}
 	if truthy(p.id) {
 		call.UserID = p.id.Text()
 	}
