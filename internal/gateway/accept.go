@@ -74,6 +74,7 @@ func (g *Gateway) serveEvents(unpack unpacker) http.HandlerFunc {
 
 // accept takes a request's events into the journal. The order of its steps is the order of RudderStack's checks.
 func (g *Gateway) accept(r *http.Request, p *parcel, unpack unpacker) *refusal {
+	p.caller = clientIP(r)
 	source, refused := g.authenticate(r)
 	p.source = source
 	if refused == nil {
@@ -84,7 +85,6 @@ func (g *Gateway) accept(r *http.Request, p *parcel, unpack unpacker) *refusal {
 		return refused
 	}
 	p.receivedAt = time.Now().UTC().Truncate(time.Millisecond)
-	p.caller = clientIP(r)
 	refused = unpack(r.Context(), p, g.options.Limits)
 	if len(p.entries) == 0 {
 		p.reusable = true

@@ -43,7 +43,8 @@ var (
 	// what a bad proxy damaged can arrive whole the next time.
 	unreadable = &refusal{status: http.StatusInternalServerError, text: "failed to read body from request", reason: "unreadable_body"}
 
-	// tooSlow is the answer when the body does not arrive within ServerOptions.BodyTimeout. RudderStack waits for ever.
+	// tooSlow is the answer when the body does not arrive within ServerOptions.BodyTimeout. RudderStack waits for ever;
+	// the JavaScript SDK gives a request up after half that time.
 	tooSlow = &refusal{status: http.StatusRequestTimeout, text: "failed to read body from request", reason: "slow_body"}
 )
 

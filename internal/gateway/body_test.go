@@ -181,6 +181,20 @@ func TestGzipOfManyEmptyMembers(t *testing.T) {
 	s.post("/v1/track", packed, "Content-Encoding", "gzip").want(t, 413, "request size exceeds max limit")
 }
 
+// Who is over the limit by little may finish sending, and then reads why it was refused.
+func TestSomewhatTooLargeIsReadToItsEnd(t *testing.T) {
+	g := gateway.New(gateway.Options{Journal: &memoryLog{}})
+	if err := g.SetSources(testSources); err != nil {
+		t.Fatal(err)
+	}
+	const size = 5 << 20
+	body := &countedBody{Reader: io.LimitReader(zeros{}, size)}
+	serve(g, "POST", "/v1/track", body, "Authorization", basic(webKey)).want(t, 413, "request size exceeds max limit")
+	if body.read != size {
+		t.Errorf("%d bytes of %d were read", body.read, size)
+	}
+}
+
 func TestDrainIsBounded(t *testing.T) {
 	g := gateway.New(gateway.Options{Journal: &memoryLog{}})
 	if err := g.SetSources(testSources); err != nil {

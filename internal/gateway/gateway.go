@@ -40,7 +40,8 @@ type Options struct {
 	MaxBody int
 	// MaxMemory bounds the bytes that all requests in flight take together, half of it for their bodies, half for
 	// parsing them. A request that finds no room waits up to a second and is answered with 503 then.
-	// Default 256 MiB; at least 16 times MaxBody, so that the largest request finds room.
+	// Default 256 MiB. It is raised if the largest request would find no room, which with the defaults of the other
+	// options takes 94 MiB.
 	MaxMemory int
 	// MaxInFlight bounds the requests in flight; more are answered with 503. Default 50,000.
 	MaxInFlight int
@@ -70,11 +71,11 @@ const budgetWait = time.Second
 func (o Options) withDefaults() Options {
 	setDefault(&o.MaxBody, 4000<<10)
 	setDefault(&o.MaxMemory, 256<<20)
-	o.MaxMemory = max(o.MaxMemory, 16*o.MaxBody)
 	setDefault(&o.MaxInFlight, 50_000)
 	setDefault(&o.AppendTimeout, 10*time.Second)
 	setDefault(&o.Limits.MaxBytes, o.MaxBody)
 	setDefault(&o.Limits.MaxEvents, 20_000)
+	o.MaxMemory = max(o.MaxMemory, o.leastMemory())
 	setDefault(&o.Logger, slog.New(slog.DiscardHandler))
 	if o.Health == nil {
 		o.Health = func() error { return nil }
@@ -86,6 +87,13 @@ func (o Options) withDefaults() Options {
 		o.Metrics = noMetrics{}
 	}
 	return o
+}
+
+// leastMemory is what the largest request needs, twice since each half has to suffice. While a body is read it may
+// take a buffer and the next larger one.
+func (o Options) leastMemory() int {
+	entries := min(o.Limits.MaxEvents, o.MaxBody/len("{},")) * entryMemory
+	return 2 * max((parseMemory+2)*o.MaxBody, 2*o.MaxBody+gunzipMemory+entries)
 }
 
 // Gateway is an http.Handler. It accepts no event before SetSources was called.

@@ -82,10 +82,8 @@ func start(t *testing.T, options gateway.Options, server gateway.ServerOptions) 
 	if options.Journal == nil {
 		options.Journal = s.log
 	}
-	if options.MaxMemory == 0 {
-		options.MaxMemory = 256 << 20
-	}
 	s.Gateway = gateway.New(options)
+	memory := s.FreeMemory()
 	if err := s.SetSources(testSources); err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +94,8 @@ func start(t *testing.T, options gateway.Options, server gateway.ServerOptions) 
 	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
 		ts.Close() // waits for all requests
-		if free := s.FreeMemory(); free != max(options.MaxMemory, 16*options.MaxBody) || s.InFlight() != 0 {
-			t.Errorf("after the last request %d bytes are free of %d and %d requests in flight", free, options.MaxMemory, s.InFlight())
+		if free := s.FreeMemory(); free != memory || s.InFlight() != 0 {
+			t.Errorf("after the last request %d bytes are free of %d and %d requests in flight", free, memory, s.InFlight())
 		}
 	})
 	return s

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tanker/event"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
 )
@@ -122,7 +123,7 @@ func TestTooManyRequestsInFlight(t *testing.T) {
 // Bodies that wait for the journal fill the memory; the next one waits a second and is refused.
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const maxMemory = 16 << 20
+		const maxMemory = 24 << 20
 		leave := make(chan struct{})
 		log := &memoryLog{fail: func(context.Context, []journal.Entry) error { <-leave; return nil }}
 		g := gateway.New(gateway.Options{Journal: log, MaxBody: 1 << 20, MaxMemory: maxMemory, AppendTimeout: time.Hour})
@@ -141,8 +142,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		refused := int(statuses[503].Load())
 		held := 40 - refused
-		if held < 6 || held > 8 {
-			t.Errorf("%d bodies of 1 MiB are held in the half of 16 MiB", held)
+		if held < 9 || held > 12 {
+			t.Errorf("%d bodies of 1 MiB are held in the half of 24 MiB", held)
 		}
 		began := time.Now()
 		post().want(t, 503, "service unavailable")
@@ -161,10 +162,63 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
+func TestParsingWaitsForMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := gateway.New(gateway.Options{Journal: &memoryLog{}})
+		if err := g.SetSources(testSources); err != nil {
+			t.Fatal(err)
+		}
+		post := func(path string) answer {
+			return serve(g, "POST", path, strings.NewReader(`{"userId":"u1","batch":[{"userId":"u1"}]}`), "Authorization", basic(webKey))
+		}
+		release := g.HoldParsing()
+		for _, path := range []string{"/v1/track", "/v1/batch", "/v1/import"} {
+			began := time.Now()
+			post(path).want(t, 503, "service unavailable")
+			if took := time.Since(began); took != time.Second {
+				t.Errorf("%s waited %v", path, took)
+			}
+		}
+		time.AfterFunc(time.Second/2, release)
+		post("/v1/track").want(t, 200, "ok")
+	})
+}
+
+// What a request holds while the journal stores its events: the body and the entries, no more.
+func TestMemoryHeldWhileStoring(t *testing.T) {
+	var g *gateway.Gateway
+	var free int
+	log := &memoryLog{fail: func(context.Context, []journal.Entry) error { free = g.FreeMemory(); return nil }}
+	g = gateway.New(gateway.Options{Journal: log})
+	if err := g.SetSources(testSources); err != nil {
+		t.Fatal(err)
+	}
+	all := g.FreeMemory()
+	many := batchOf(strings.Repeat(`{"userId":1},`, 9_999) + `{"userId":1}`)
+	const entry = 150 // bytes, at least
+	for _, tc := range []struct {
+		name, path, body, encoding string
+		least, most                int
+	}{
+		{"an event", "/v1/track", eventOf(1000), "", 1000, 4 << 10},
+		{"an event in gzip", "/v1/track", zipped(t, eventOf(1000)), "gzip", 1000, 4 << 10},
+		{"a large event", "/v1/track", eventOf(60_000), "", 60_000, 64 << 10},
+		{"many events", "/v1/batch", many, "", 10_000 * entry, 256<<10 + 10_000*2*entry},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			serve(g, "POST", tc.path, strings.NewReader(tc.body), "Authorization", basic(webKey), "Content-Encoding", tc.encoding).want(t, 200, "ok")
+			if held := all - free; held < tc.least || held > tc.most {
+				t.Errorf("%d bytes are held, want %d to %d", held, tc.least, tc.most)
+			}
+		})
+	}
+}
+
 // The largest request finds room in the smallest memory, whatever MaxMemory says.
 func TestLargestRequestFindsRoom(t *testing.T) {
-	s := start(t, gateway.Options{MaxBody: 1 << 20, MaxMemory: 1}, gateway.ServerOptions{})
+	s := start(t, gateway.Options{MaxBody: 1 << 20, MaxMemory: 1, Limits: event.Limits{MaxEvents: 1 << 20}}, gateway.ServerOptions{})
 	s.post("/v1/track", eventOf(1<<20)).want(t, 200, "ok")
+	s.post("/v1/import", batchOf(strings.Repeat(`{},`, (1<<20-20)/3)+`{}`)).want(t, 400, "request neither has anonymousId nor userId")
 	s.post("/v1/batch", zipped(t, batchOf(eventOf(1<<20-len(batchOf(""))))), "Content-Encoding", "gzip").want(t, 200, "ok")
 	s.post("/v1/batch", `{"batch":[`+strings.Repeat(`{"userId":1},`, 19_999)+`{"userId":1}]}`).want(t, 200, "ok")
 }

@@ -2,7 +2,9 @@ package gateway_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"tanker/internal/gateway"
+	"tanker/internal/journal"
 )
 
 // pipeListener is a listener of connections in memory, which run on the test's clock.
@@ -153,12 +156,31 @@ func TestAnswerNotRead(t *testing.T) {
 		defer conn.Close()
 		io.WriteString(conn, "GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
 		time.Sleep(2 * time.Minute)
-		if _, err := io.ReadAll(conn); err != nil && !errors.Is(err, io.EOF) {
-			t.Errorf("got %v, want the connection closed", err)
+		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
+			t.Errorf("got %q, %v, want the connection closed", got, err)
 		}
 		synctest.Wait()
 		if n := g.InFlight(); n != 0 {
 			t.Errorf("%d requests in flight", n)
+		}
+	})
+}
+
+// An answer may take as long as a slow body, a wait for memory and a slow journal take together.
+func TestLateAnswerArrives(t *testing.T) {
+	log := &memoryLog{fail: func(context.Context, []journal.Entry) error { time.Sleep(9 * time.Second); return nil }}
+	onTestClock(t, gateway.Options{Journal: log}, func(_ *gateway.Gateway, dial func() net.Conn) {
+		conn := dial()
+		defer conn.Close()
+		const body = `{"userId":"u1"}`
+		go func() {
+			fmt.Fprintf(conn, "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n", basic(webKey), len(body))
+			time.Sleep(59 * time.Second)
+			io.WriteString(conn, body)
+		}()
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != 200 {
+			t.Errorf("got %v, %v", response, err)
 		}
 	})
 }

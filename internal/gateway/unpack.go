@@ -15,9 +15,9 @@ type unpacker func(ctx context.Context, p *parcel, limits event.Limits) *refusal
 
 // Memory that a request is counted with in the budget beside its body.
 const (
-	// parseMemory is what parsing a byte of JSON takes at most: a member of an object, {"":1}, is five bytes and
-	// needs a node of 24 in a list that doubles as it grows.
-	parseMemory = 8
+	// parseMemory is what parsing a byte of JSON takes at most: a member of an object, "":1 and a comma, is five bytes and
+	// needs a node of 24, in a list that is copied as it grows.
+	parseMemory = 10
 	entryMemory = int(unsafe.Sizeof(journal.Entry{}) + unsafe.Sizeof(event.Event{}))
 )
 
