@@ -111,8 +111,14 @@ func (ls *lanes) begin() *lane {
 	return l
 }
 
-// putBack makes the lane the next of the ready ones.
-func (ls *lanes) putBack(l *lane) { ls.ready.pushFront(l) }
+// putBack places a lane whose turn it still is: if it is ready it is the next.
+func (ls *lanes) putBack(l *lane, now instant) {
+	if l.ready(now) > now {
+		ls.place(l, now)
+		return
+	}
+	ls.ready.pushFront(l)
+}
 
 // wake makes the waiting lanes ready whose time has come and forgets users who have gone. It returns when
 // it wants to be called again.

@@ -228,7 +228,7 @@ func (s *scheduler) settle(it *item, now instant) {
 		s.place(l, now)
 	case actBlock:
 		s.block(v.reason, now)
-		s.lanes.putBack(l)
+		s.lanes.putBack(l, now)
 	}
 }
 
