@@ -112,7 +112,7 @@ func (s *scanner) literal(word string) bool {
 		s.pos = end
 		return true
 	}
-	return s.syntax("want " + word)
+	return s.syntax("want a value")
 }
 
 func isHex(c byte) bool {
