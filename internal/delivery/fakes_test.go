@@ -84,10 +84,10 @@ type diskLog struct {
 
 	mu     sync.Mutex
 	next   int
-	dead   bool  // the process was killed: nothing reaches the disk any more
-	broken error // what Next and Finish return, unless nil
-	took   time.Duration
-	slow   func() // called before an outcome is stored
+	lent   [][]byte      // bodies of the latest pack
+	dead   bool          // the process was killed: nothing reaches the disk any more
+	broken error         // what Next and Finish return, unless nil
+	took   time.Duration // by Finish
 }
 
 func (d *disk) open() *diskLog { return &diskLog{disk: d, pack: 7} }
@@ -136,11 +136,17 @@ func (l *diskLog) read() ([]journal.Entry, <-chan struct{}) {
 	d := l.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, body := range l.lent {
+		clear(body) // a pack's bodies are only lent
+	}
+	l.lent = nil
 	var entries []journal.Entry
 	for ; l.next < len(d.entries) && len(entries) < l.pack; l.next++ {
 		e := d.entries[l.next]
 		if len(d.outcomes[e.Position]) == 0 {
 			e.Retry = d.retries[e.Position]
+			e.Body = slices.Clone(e.Body)
+			l.lent = append(l.lent, e.Body)
 			entries = append(entries, e)
 		}
 	}

@@ -181,6 +181,18 @@ func TestKeyLimitPauses(t *testing.T) {
 	}
 }
 
+func TestNoBurstAfterAPause(t *testing.T) {
+	l := newKeyLimiter(600)
+	l.pause(10 * time.Second)
+	if got := l.wait(10 * time.Second); got != 0 {
+		t.Fatalf("wait %s after the pause, want 0", got)
+	}
+	l.start(10 * time.Second)
+	if got := l.wait(10 * time.Second); got < 100*time.Millisecond {
+		t.Errorf("wait %s for the second call, want the even distance of calls", got)
+	}
+}
+
 func TestNoLimit(t *testing.T) {
 	l := newKeyLimiter(0)
 	for range 10_000 {
