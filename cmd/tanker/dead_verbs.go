@@ -135,7 +135,7 @@ func (c *deadCommand) change(ctx context.Context, done string, do func(context.C
 	if c.all == (len(positions) > 0) {
 		return usagef("dead", "dead %s: name letters by their positions, or say --all", c.verb)
 	}
-	n := 0
+	var n int
 	if c.all {
 		if c.filter.Until.IsZero() {
 			c.filter.Until = time.Now() // a letter that dies again in the meantime is not taken twice

@@ -52,9 +52,10 @@ func noWords(command string, words []string) error {
 
 // dashes writes a flag the way the help does, with two dashes.
 func dashes(message string) string {
-	message = strings.Replace(message, "not defined: -", "not known: --", 1)
+	message = strings.Replace(message, "flag provided but not defined: -", "there is no flag --", 1)
 	message = strings.Replace(message, "argument: -", "argument: --", 1)
-	return strings.Replace(message, "for flag -", "for --", 1)
+	message = strings.Replace(message, " for flag -", " for -", 1)
+	return strings.Replace(message, " for -", " for --", 1)
 }
 
 // printHelp prints a command's text and its flags.

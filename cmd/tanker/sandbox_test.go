@@ -114,7 +114,7 @@ func TestSandboxCommandLine(t *testing.T) {
 	}{
 		{"negative limit", []string{"--user-per-minute", "-1"}, 2, "a limit must not be negative"},
 		{"a word", []string{"now"}, 2, `"now" is not expected here`},
-		{"unknown flag", []string{"--port", "1"}, 2, "not known: --port"},
+		{"unknown flag", []string{"--port", "1"}, 2, "there is no flag --port"},
 		{"address in use", []string{"--listen", taken.Addr().String()}, 1, "hint: choose another address"},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"tanker/internal/admin"
+	"tanker/internal/journal"
+	"tanker/refiner/refinertest"
+)
+
+// post sends an event as an SDK does.
+func post(t *testing.T, gateway, writeKey, kind, body string) int {
+	t.Helper()
+	req, _ := http.NewRequest("POST", gateway+"/v1/"+kind, strings.NewReader(body))
+	req.SetBasicAuth(writeKey, "")
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode
+}
+
+const refinerKey = "refiner-key-0123456789"
+
+// serving runs tanker serve with what the environment says, a stand-in for Refiner behind it, in a working
+// directory of its own. It returns the URL that SDKs send to.
+func serving(t *testing.T) (*refinertest.Server, string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{refinerKey}})
+	for name, value := range map[string]string{
+		"TANKER_WRITE_KEY": "wk", "REFINER_API_KEY": refinerKey, "REFINER_ENDPOINT": refiner.URL,
+		"TANKER_DATA_DIR": "data", "TANKER_LISTEN": "127.0.0.1:0", "TANKER_ADMIN_LISTEN": "127.0.0.1:0", "TANKER_ADMIN_TOKEN": "",
+	} {
+		t.Setenv(name, value)
+	}
+	s := begin(t, "serve")
+	gateway := s.await(t, `url=(http://\S+)`)
+	t.Setenv("TANKER_ADMIN_LISTEN", strings.TrimPrefix(s.await(t, `admin=(http://\S+)`), "http://"))
+	return refiner, gateway
+}
+
+// statusOf is what tanker status --json says of the only destination.
+func statusOf(t *testing.T) admin.DestinationStatus {
+	t.Helper()
+	got := tanker(t, "status", "--json")
+	var s admin.Status
+	if err := json.Unmarshal([]byte(got.stdout), &s); err != nil || got.code != 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	return s.Destinations[0]
+}
+
+// settled waits until nothing is pending.
+func settled(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); statusOf(t).Pending > 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still pending: %+v", statusOf(t))
+		}
+	}
+}
+
+func TestServeStatusAndDead(t *testing.T) {
+	refiner, gateway := serving(t)
+	refiner.SetFaults(refinertest.Fault{User: "bad", Status: 422, Body: `{"message":"no such luck"}`})
+	post(t, gateway, "wk", "identify", `{"userId":"good","traits":{"a":1}}`)
+	post(t, gateway, "wk", "track", `{"event":"Nobody","anonymousId":"a"}`)
+	for i := range 3 {
+		post(t, gateway, "wk", "track", fmt.Sprintf(`{"userId":"bad","event":"e%d\u001b[2J"}`, i))
+	}
+	settled(t)
+
+	status := tanker(t, "status")
+	for _, want := range []string{
+		"accepting events", "5 events ever accepted",
+		"DESTINATION  STATE  ACCEPTED  DELIVERED  FILTERED  REJECTED  DEAD  PENDING  OLDEST\n" +
+			"refiner      idle          5          1         0         1     3        0       -\n",
+		"\n  rejected: 1 no_identity\n", "\n  calls since the start: 3 event, 1 ok\n",
+	} {
+		if !strings.Contains(status.stdout, want) {
+			t.Errorf("no %q in\n%s", want, status.stdout)
+		}
+	}
+
+	list := tanker(t, "dead", "list", "--user", "bad", "--since", "1h")
+	lines := strings.Split(strings.TrimSpace(list.stdout), "\n")
+	if list.code != 0 || len(lines) != 4 || !strings.Contains(lines[1], "no such luck") {
+		t.Fatalf("dead list: %+v", list)
+	}
+	first, second := strings.Fields(lines[1])[0], strings.Fields(lines[2])[0]
+	for args, want := range map[string]string{
+		"list --user good":      "there are no dead letters\n",
+		"list --until 1h":       "there are no dead letters\n",
+		"list --limit 2":        "more: --limit 0 shows all\n",
+		"list --reason nothing": "there are no dead letters\n",
+		"show " + first:         "last answer  422 {\"message\":\"no such luck\"}\n",
+		"discard --all --yes --until 2001-01-01T00:00:00Z": "0 letters discarded\n",
+	} {
+		got := tanker(t, append([]string{"dead"}, strings.Fields(args)...)...)
+		if got.code != 0 || !strings.Contains(got.stdout, want) || strings.Contains(got.stdout, "\x1b") {
+			t.Errorf("dead %s: %+v, want %q", args, got, want)
+		}
+	}
+	var letter journal.DeadLetter
+	if err := json.Unmarshal([]byte(tanker(t, "dead", "show", second, "--json").stdout), &letter); err != nil || letter.User != "bad" {
+		t.Errorf("letter %+v, %v", letter, err)
+	}
+	if got := tanker(t, "dead", "list", "--json"); strings.Count(got.stdout, "\n") != 3 {
+		t.Errorf("a letter a line: %s", got.stdout)
+	}
+
+	refiner.SetFaults()
+	if got := tanker(t, "dead", "replay", first); got.stdout != "1 letter sent again\n" {
+		t.Errorf("replay: %+v", got)
+	}
+	if got := tanker(t, "dead", "discard", second, "--destination", "refiner"); got.stdout != "1 letter discarded\n" {
+		t.Errorf("discard: %+v", got)
+	}
+	if got := tanker(t, "dead", "discard", "--all"); got.code != 1 || !strings.Contains(got.stderr, "would delete 1 letters") || !strings.Contains(got.stderr, "--yes") {
+		t.Errorf("discard --all: %+v", got)
+	}
+	if got := tanker(t, "dead", "replay", "--all"); got.stdout != "1 letter sent again\n" {
+		t.Errorf("replay --all: %+v", got)
+	}
+	settled(t)
+	if s := statusOf(t); s.Totals.Delivered != 3 || s.Accepted != 7 {
+		t.Errorf("after the replays: %+v", s)
+	}
+	for _, args := range []string{"show " + first, "replay " + first, "discard " + first} {
+		got := tanker(t, append([]string{"dead"}, strings.Fields(args)...)...)
+		if got.code != 1 || !strings.Contains(got.stderr, "not found\nhint: ") {
+			t.Errorf("dead %s again: %+v", args, got)
+		}
+	}
+}
+
+func TestRemoteErrors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("TANKER_ADMIN_TOKEN", "")
+	t.Setenv("TANKER_ADMIN_LISTEN", "127.0.0.1:1")
+	t.Setenv("TANKER_DATA_DIR", "")
+	got := tanker(t, "status")
+	if got.code != 1 || !strings.Contains(got.stderr, "there is no admin token in tanker-data/admin-token\nhint: ") {
+		t.Errorf("without a token: %+v", got)
+	}
+	if err := os.WriteFile("token", []byte("0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got = tanker(t, "status", "--token-file", "token")
+	if want := "tanker: no server answers at 127.0.0.1:1\nhint: start one with tanker serve, or name the address of its admin API with --admin\n"; got.code != 1 || got.stderr != want {
+		t.Errorf("without a server: %+v", got)
+	}
+}
+
+func TestWrongToken(t *testing.T) {
+	serving(t)
+	t.Setenv("TANKER_ADMIN_TOKEN", "not-the-right-token")
+	got := tanker(t, "status")
+	if got.code != 1 || !strings.HasPrefix(got.stderr, "tanker: the token is missing or wrong\nhint: ") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestServeDoesNotStart(t *testing.T) {
+	_, gateway := serving(t)
+	address := strings.TrimPrefix(gateway, "http://")
+	for name, test := range map[string]struct {
+		set  [2]string
+		want []string
+	}{
+		"directory in use": {[2]string{"TANKER_LISTEN", "127.0.0.1:0"}, []string{"in use", "hint: another Tanker runs with this data directory"}},
+		"port in use":      {[2]string{"TANKER_DATA_DIR", "other"}, []string{"tanker: listen: ", "hint: choose another port"}},
+		"no key":           {[2]string{"REFINER_API_KEY", ""}, []string{"REFINER_API_KEY: is not set", "hint: set the variables"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TANKER_ADMIN_LISTEN", "127.0.0.1:0")
+			t.Setenv("TANKER_LISTEN", address)
+			t.Setenv(test.set[0], test.set[1])
+			got := tanker(t, "serve")
+			for _, want := range test.want {
+				if got.code != 1 || !strings.Contains(got.stderr, want) {
+					t.Errorf("%+v, want %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestServeReadsTheFileInTheWorkingDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("tanker.yaml", []byte("listen: nowhere\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := tanker(t, "serve")
+	if got.code != 1 || !strings.Contains(got.stderr, "\n  tanker.yaml:1: listen: \"nowhere\" is no address") || !strings.Contains(got.stderr, "hint: tanker config example") {
+		t.Errorf("%+v", got)
+	}
+	if got := tanker(t, "serve", "--config", "missing.yaml"); got.code != 1 || !strings.Contains(got.stderr, "missing.yaml: no such file or directory") {
+		t.Errorf("%+v", got)
+	}
+}
