@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-func parse(t testing.TB, s string) *Event {
-	t.Helper()
+func parse(tb testing.TB, s string) *Event {
+	tb.Helper()
 	e, err := Parse([]byte(s), Limits{})
 	if err != nil {
-		t.Fatalf("Parse(%s): %v", s, err)
+		tb.Fatalf("Parse(%s): %v", s, err)
 	}
 	return e
 }

@@ -8,11 +8,11 @@ func (s *scanner) text() (escaped, ok bool) {
 	s.pos++
 	for {
 		s.pos += plain(s.data[s.pos:])
-		switch c := s.peek(); {
-		case c == '"':
+		switch s.peek() {
+		case '"':
 			s.pos++
 			return escaped, true
-		case c == '\\':
+		case '\\':
 			escaped = true
 			if !s.escape() {
 				return true, false

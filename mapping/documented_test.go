@@ -9,34 +9,33 @@ import (
 	"tanker/event"
 )
 
-func parse(t testing.TB, s string) *event.Event {
-	t.Helper()
+func parse(tb testing.TB, s string) *event.Event {
+	tb.Helper()
 	e, err := event.Parse([]byte(s), event.Limits{})
 	if err != nil {
-		t.Fatalf("Parse(%s): %v", s, err)
+		tb.Fatalf("Parse(%s): %v", s, err)
 	}
 	return e
 }
 
-func newMapper(t testing.TB, s Settings) *Mapper {
-	t.Helper()
+func newMapper(tb testing.TB, s Settings) *Mapper {
+	tb.Helper()
 	m, err := New(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }
 
 // mapped is the call's path and body, or what the event was refused with.
-func mapped(t testing.TB, m *Mapper, message string) string {
-	t.Helper()
-	call, err := m.Map(parse(t, message))
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
+func mapped(tb testing.TB, m *Mapper, message string) string {
+	tb.Helper()
+	call, err := m.Map(parse(tb, message))
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal.Outcome + ": " + refusal.Reason
 	}
 	if err != nil {
-		t.Fatalf("Map(%s): %v, no *Refusal", message, err)
+		tb.Fatalf("Map(%s): %v, no *Refusal", message, err)
 	}
 	return call.Method + " " + call.Path + " " + string(call.Body)
 }
@@ -225,8 +224,7 @@ func TestRefusalsAreSentences(t *testing.T) {
 		if m := refusal.Message; !strings.HasSuffix(m, ".") || strings.ToUpper(m[:1]) != m[:1] || len(m) > 300 {
 			t.Errorf("message of %s is no sentence: %q", refusal.Reason, m)
 		}
-		var upstream *UpstreamError
-		if errors.As(err, &upstream) {
+		if _, ok := errors.AsType[*UpstreamError](err); ok {
 			t.Errorf("%v claims to be rudder-transformer's", err)
 		}
 	}

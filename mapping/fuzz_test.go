@@ -60,44 +60,44 @@ func FuzzDocumented(f *testing.F) {
 }
 
 // checkDocumented checks what holds for every call of the Documented profile.
-func checkDocumented(t testing.TB, e *event.Event, call Call) {
-	t.Helper()
+func checkDocumented(tb testing.TB, e *event.Event, call Call) {
+	tb.Helper()
 	body, err := event.Parse(call.Body, event.Limits{})
 	if err != nil {
-		t.Fatalf("body %q: %v", call.Body, err)
+		tb.Fatalf("body %q: %v", call.Body, err)
 	}
 	if !bytes.Equal(body.Get("id").Raw(), e.UserID().Raw()) || !bytes.Equal(body.Get("email").Raw(), e.Email().Raw()) {
-		t.Fatalf("body %q is not about id %q, email %q", call.Body, e.UserID().Raw(), e.Email().Raw())
+		tb.Fatalf("body %q is not about id %q, email %q", call.Body, e.UserID().Raw(), e.Email().Raw())
 	}
 	if call.UserID != e.UserID().Text() || call.Email != e.Email().Text() || call.UserKey() != e.UserKey() {
-		t.Fatalf("call is about %q, %q", call.UserID, call.Email)
+		tb.Fatalf("call is about %q, %q", call.UserID, call.Email)
 	}
 	var names map[string]json.RawMessage
 	if err := json.Unmarshal(call.Body, &names); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	count := 0
 	for name, value := range body.Get().Members() {
 		count++
 		if read := asFormField(name); read != name && read != "" {
-			t.Fatalf("a form's reader takes %q for %q in %q", name, read, call.Body)
+			tb.Fatalf("a form's reader takes %q for %q in %q", name, read, call.Body)
 		}
 		switch name {
 		case "id", "email":
 		case "api_key":
-			t.Fatalf("api_key in %q", call.Body)
+			tb.Fatalf("api_key in %q", call.Body)
 		default:
-			checkMember(t, e, call, name, value)
+			checkMember(tb, e, call, name, value)
 		}
 	}
 	if count != len(names) {
-		t.Fatalf("a name occurs twice in %q", call.Body)
+		tb.Fatalf("a name occurs twice in %q", call.Body)
 	}
 }
 
 // checkMember checks a member beside id and email: it comes from where it has to, byte for byte.
-func checkMember(t testing.TB, e *event.Event, call Call, name string, value event.Value) {
-	t.Helper()
+func checkMember(tb testing.TB, e *event.Event, call Call, name string, value event.Value) {
+	tb.Helper()
 	var want event.Value
 	switch e.Type() {
 	case "identify":
@@ -109,18 +109,18 @@ func checkMember(t testing.TB, e *event.Event, call Call, name string, value eve
 	case "group":
 		for part, v := range value.Members() {
 			if from := e.Traits().Get(part); part != "id" && !bytes.Equal(v.Raw(), from.Raw()) {
-				t.Fatalf("account's %q is %q, want %q", part, v.Raw(), from.Raw())
+				tb.Fatalf("account's %q is %q, want %q", part, v.Raw(), from.Raw())
 			}
 		}
 		want = value
 	case "page":
 		want = value
 		if text := value.Text(); text != "pageView" && (!strings.HasPrefix(text, "Viewed ") || !strings.HasSuffix(text, " Page")) {
-			t.Fatalf("a page is called %q", text)
+			tb.Fatalf("a page is called %q", text)
 		}
 	}
 	if !bytes.Equal(value.Raw(), want.Raw()) || value.IsNull() {
-		t.Fatalf("%q is %q, want %q, in %q", name, value.Raw(), want.Raw(), call.Body)
+		tb.Fatalf("%q is %q, want %q, in %q", name, value.Raw(), want.Raw(), call.Body)
 	}
 }
 

@@ -194,7 +194,7 @@ func jsText(out []byte, v event.Value) ([]byte, bool) {
 
 // jsJoin is an array's toString: its elements with commas between them, null as nothing.
 func jsJoin(out []byte, v event.Value) ([]byte, bool) {
-	first, ok := true, true
+	first := true
 	for element := range v.Elements() {
 		if !first {
 			out = append(out, ',')
@@ -203,6 +203,7 @@ func jsJoin(out []byte, v event.Value) ([]byte, bool) {
 		if element.IsNull() {
 			continue
 		}
+		var ok bool
 		if out, ok = jsText(out, element); !ok {
 			return out, false
 		}

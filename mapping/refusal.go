@@ -23,7 +23,7 @@ const (
 )
 
 // Refusal says why an event is not mapped.
-type Refusal struct {
+type Refusal struct { //nolint:errname // it says no, which is an answer
 	Outcome string // Rejected or Filtered
 	Reason  string // a stable code, one of the Reason constants
 	Message string // a sentence for people: what is wrong and what to do

@@ -7,20 +7,19 @@ import (
 )
 
 // form is the FORM that the Upstream profile makes of a message, or the status and text of its error.
-func form(t testing.TB, config, message string) string {
-	t.Helper()
+func form(tb testing.TB, config, message string) string {
+	tb.Helper()
 	settings, err := ParseRudderConfig([]byte(config))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	settings.Profile = Upstream
-	call, err := newMapper(t, settings).Map(parse(t, message))
-	var upstream *UpstreamError
-	if errors.As(err, &upstream) {
+	call, err := newMapper(tb, settings).Map(parse(tb, message))
+	if upstream, ok := errors.AsType[*UpstreamError](err); ok {
 		return upstream.Category + ": " + upstream.Message
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(call.Body)
 }

@@ -32,17 +32,17 @@ type recorded struct {
 	} `json:"statTags"`
 }
 
-func recordings(t testing.TB) []recorded {
-	t.Helper()
+func recordings(tb testing.TB) []recorded {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/rudder-transformer.jsonl")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var list []recorded
 	for line := range bytes.Lines(data) {
 		var r recorded
 		if err := json.Unmarshal(line, &r); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		list = append(list, r)
 	}
@@ -50,14 +50,14 @@ func recordings(t testing.TB) []recorded {
 }
 
 // asMessage parses what was sent as a message. rudder-transformer copies what is no object into an empty one.
-func asMessage(t testing.TB, raw []byte) *event.Event {
-	t.Helper()
+func asMessage(tb testing.TB, raw []byte) *event.Event {
+	tb.Helper()
 	e, err := event.Parse(raw, event.Limits{})
 	if errors.Is(err, event.ErrNotObject) {
-		return parse(t, `{}`)
+		return parse(tb, `{}`)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e
 }

@@ -37,7 +37,7 @@ func (r *lineReader) next() ([]byte, error) {
 		if size == 0 && err != nil {
 			return nil, err
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		if size > r.most {

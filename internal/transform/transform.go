@@ -43,7 +43,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) (Counts, e
 	t := transformer{mapper: o.Mapper, limits: o.Limits}
 	for ctx.Err() == nil {
 		line, err := lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return t.counts, w.Flush()
 		}
 		if err != nil && !errors.Is(err, errLongLine) {

@@ -17,11 +17,11 @@ import (
 	"tanker/mapping"
 )
 
-func documented(t testing.TB) *mapping.Mapper {
-	t.Helper()
+func documented(tb testing.TB) *mapping.Mapper {
+	tb.Helper()
 	m, err := mapping.New(mapping.Settings{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }
