@@ -150,15 +150,13 @@ func freeAddress(address string) string {
 // follow shows what arrives until ctx ends.
 func (d *demo) follow(ctx context.Context) error {
 	fmt.Fprintf(d.out, demoInvitation, demoWriteKey, d.at.Gateway, demoWriteKey, d.at.Gateway, d.refiner)
-	for {
-		if d.sandbox.WaitCalls(ctx, d.seen+1) != nil {
-			return nil // ctx has ended
-		}
+	for d.sandbox.WaitCalls(ctx, d.seen+1) == nil {
 		for _, call := range d.unseen() {
 			fmt.Fprintf(d.out, "%s  ", call.At.Format(time.TimeOnly))
 			printWrapped(d.out, "          ", call.Method+" "+call.Path+" "+string(call.Body))
 		}
 	}
+	return nil
 }
 
 const demoInvitation = `

@@ -68,7 +68,7 @@ func TestPrintWrapped(t *testing.T) {
 	words := strings.Repeat("word, ", 40)
 	var out strings.Builder
 	printWrapped(&out, "    ", words)
-	for _, line := range strings.SplitSeq(out.String(), "\n") {
+	for line := range strings.SplitSeq(out.String(), "\n") {
 		if len(line) > lineWidth {
 			t.Errorf("%d letters: %s", len(line), line)
 		}
