@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,9 +28,9 @@ func TestRefusedKeyBlocksTheDestination(t *testing.T) {
 		for i := range 40 {
 			d.add(trackOf(fmt.Sprint("user-", i%4), fmt.Sprint(i)))
 		}
-		good := false
+		var good atomic.Bool
 		key := func() error {
-			if good {
+			if good.Load() {
 				return nil
 			}
 			return denied()
@@ -45,6 +46,7 @@ func TestRefusedKeyBlocksTheDestination(t *testing.T) {
 			o.KeyPerMinute, o.UserPerMinute = 4000, 100
 		})
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		state := p.State()
 		if state.Status != StatusBlocked || state.Reason != "API key not valid or does not exist (HTTP 404)" ||
 			!state.Since.Equal(begun.Add(100*time.Millisecond)) {
@@ -54,7 +56,7 @@ func TestRefusedKeyBlocksTheDestination(t *testing.T) {
 			t.Errorf("%d calls, want only those that were under way", n)
 		}
 		var probes []time.Duration
-		for _, at := range client.probes {
+		for _, at := range client.probedAt() {
 			probes = append(probes, at.Sub(begun).Truncate(time.Second))
 		}
 		want := []time.Duration{5 * time.Second, 15 * time.Second, 35 * time.Second, 65 * time.Second, 95 * time.Second}
@@ -65,7 +67,7 @@ func TestRefusedKeyBlocksTheDestination(t *testing.T) {
 			t.Errorf("next probe in %s, want within %s", wait, probeMax)
 		}
 
-		good = true
+		good.Store(true)
 		repaired := time.Now()
 		p.drain(t)
 		if took := time.Since(repaired); took > time.Minute {
@@ -96,11 +98,11 @@ func TestKeyThatVerifiesButMayNotDeliverCostsOneCallForEachProbe(t *testing.T) {
 		for i := range 100 {
 			d.add(trackOf(fmt.Sprint("user-", i), "x"))
 		}
-		good := false
+		var good atomic.Bool
 		client := &fakeRefiner{
 			delay: func(string) time.Duration { return 100 * time.Millisecond },
 			answer: func(string, string) error {
-				if good {
+				if good.Load() {
 					return nil
 				}
 				return denied()
@@ -110,6 +112,7 @@ func TestKeyThatVerifiesButMayNotDeliverCostsOneCallForEachProbe(t *testing.T) {
 		time.Sleep(time.Second)
 		first := len(client.seen())
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if more := len(client.seen()) - first; more > 23 || more < 19 {
 			t.Errorf("%d calls in ten minutes, want one each half minute", more)
 		}
@@ -119,7 +122,7 @@ func TestKeyThatVerifiesButMayNotDeliverCostsOneCallForEachProbe(t *testing.T) {
 		if errors := strings.Count(log.String(), "level="); errors != 1 {
 			t.Errorf("%d lines logged, want one:\n%s", errors, log.String())
 		}
-		good = true
+		good.Store(true)
 		p.drain(t)
 	})
 }

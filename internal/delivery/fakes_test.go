@@ -87,7 +87,7 @@ type diskLog struct {
 	lent   [][]byte      // bodies of the latest pack
 	dead   bool          // the process was killed: nothing reaches the disk any more
 	broken error         // what Next and Finish return, unless nil
-	took   time.Duration // by Finish
+	slow   time.Duration // how long Finish takes
 }
 
 func (d *disk) open() *diskLog { return &diskLog{disk: d, pack: 7} }
@@ -154,8 +154,8 @@ func (l *diskLog) read() ([]journal.Entry, <-chan struct{}) {
 }
 
 func (l *diskLog) Finish(ctx context.Context, outcomes []journal.Outcome) error {
-	if l.took > 0 {
-		time.Sleep(l.took)
+	if l.slow > 0 {
+		time.Sleep(l.slow)
 	}
 	if err := l.failure(); err != nil {
 		return err
@@ -259,6 +259,12 @@ func (f *fakeRefiner) seen() []received {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
+}
+
+func (f *fakeRefiner) probedAt() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.probes)
 }
 
 // parseCall reads what trackOf has written.

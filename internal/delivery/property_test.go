@@ -54,15 +54,16 @@ func drawStory(t *rapid.T) story {
 // teller plays a story: it is the fake Refiner, the disk and the operator.
 type teller struct {
 	story
-	t      *testing.T
-	disk   *disk
-	client *fakeRefiner
-	begun  time.Time
+	t       *testing.T
+	disk    *disk
+	client  *fakeRefiner
+	begun   time.Time
+	fate    *rand.Rand      // the operator's
+	outages []time.Duration // begin and end, in turn
 
 	mu        sync.Mutex
-	random    *rand.Rand
+	random    *rand.Rand // Refiner's
 	condemned map[string]bool
-	outages   []time.Duration // begin and end, in turn
 }
 
 func TestWorkerProperties(t *testing.T) {
@@ -80,12 +81,13 @@ func TestWorkerProperties(t *testing.T) {
 func tell(t *testing.T, s story) {
 	x := &teller{
 		story: s, t: t, disk: newDisk(), begun: time.Now(),
+		fate:      rand.New(rand.NewPCG(s.Seed, 3)),
 		random:    rand.New(rand.NewPCG(s.Seed, 7)),
 		condemned: make(map[string]bool),
 	}
 	for range s.Outages {
-		from := time.Duration(x.random.IntN(60)) * time.Second
-		x.outages = append(x.outages, from, from+time.Duration(x.random.IntN(100))*time.Second)
+		from := time.Duration(x.fate.IntN(60)) * time.Second
+		x.outages = append(x.outages, from, from+time.Duration(x.fate.IntN(100))*time.Second)
 	}
 	x.client = &fakeRefiner{
 		answer: x.answer,
@@ -129,10 +131,12 @@ func (x *teller) answer(_, event string) error {
 
 // accept lets events come in: mostly good ones.
 func (x *teller) accept(n int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for range n {
 		name := fmt.Sprint(len(x.disk.entries))
-		entry := trackOf(fmt.Sprint("user-", x.random.IntN(x.Users)), name)
-		switch roll := x.random.Float64(); {
+		entry := trackOf(fmt.Sprint("user-", x.fate.IntN(x.Users)), name)
+		switch roll := x.fate.Float64(); {
 		case roll < 0.05:
 			entry.Type = "screen"
 		case roll < 0.1:
@@ -149,9 +153,9 @@ func (x *teller) play() {
 	x.accept(x.Events / 2)
 	for range x.Restarts {
 		p := x.launch()
-		time.Sleep(time.Duration(x.random.IntN(20_000)) * time.Millisecond)
+		time.Sleep(time.Duration(x.fate.IntN(20_000)) * time.Millisecond)
 		x.accept(x.Events / 10)
-		time.Sleep(time.Duration(x.random.IntN(5_000)) * time.Millisecond)
+		time.Sleep(time.Duration(x.fate.IntN(5_000)) * time.Millisecond)
 		if x.Kills {
 			p.log.kill()
 			if n := x.unrecorded(); n > x.Places {
