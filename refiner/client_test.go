@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +86,24 @@ func TestDoSendsTheBodyUntouched(t *testing.T) {
 	if fmt.Sprint(call.Headers) != fmt.Sprint(want) {
 		t.Errorf("headers are %v, want %v", call.Headers, want)
 	}
+}
+
+// The transport may have to send a body again, when a kept connection turns out to be closed.
+func TestBodyCanBeSentAgain(t *testing.T) {
+	body := `{"id":"u1"}`
+	client := newClient(t, refiner.Options{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		for range 2 {
+			if sent, err := io.ReadAll(r.Body); err != nil || string(sent) != body {
+				t.Errorf("sent %q, %v", sent, err)
+			}
+			var err error
+			if r.Body, err = r.GetBody(); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil, errors.New("enough seen")
+	})})
+	_, _ = client.Do(context.Background(), refiner.Request{Method: "POST", Path: "/v1/track", Body: []byte(body)})
 }
 
 func TestDoWithAQuery(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -74,7 +75,7 @@ func TestKeyIsRedacted(t *testing.T) {
 			check(t, e, e.Message, e.Body)
 		}
 	}
-	cause := errors.New("cannot send " + echo)
+	cause := &net.OpError{Op: "write", Err: errors.New(echo)}
 	client := newClient(t, refiner.Options{APIKey: oddKey, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		return nil, cause
 	})})
@@ -82,7 +83,8 @@ func TestKeyIsRedacted(t *testing.T) {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		check(t, e)
 	}
-	if !errors.Is(err, cause) {
+	var lost *net.OpError
+	if !errors.Is(err, cause) || !errors.As(err, &lost) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }

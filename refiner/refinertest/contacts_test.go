@@ -112,6 +112,8 @@ func TestNamesOfTraits(t *testing.T) {
 			map[string]any{"n": num("12345678901234567890"), "f": num("1.0"), "t": true, "z": num("0"), "no": false,
 				"l": []any{"a", num("1"), map[string]any{"b": nil}}}},
 		{"empty values set nothing", `"a":"","b":null,"c":[],"d":{}`, map[string]any{}},
+		{"deeper than anyone needs", strings.Repeat(`"a":{`, 32) + `"b":1` + strings.Repeat(`}`, 32),
+			map[string]any{"a" + strings.Repeat("_a", 31): map[string]any{"b": num("1")}}},
 		{"two names for one", `"userId":1,"user_id":2`, map[string]any{"user_id": num("2")}},
 	}
 	for _, tt := range tests {
@@ -167,6 +169,7 @@ func TestIdAndEmailMeetAtOneContact(t *testing.T) {
 	}{
 		{"both at once", []string{`{"id":"1","email":"a","t":1}`}, []contact{{"1", "a", "t"}}},
 		{"a number is an id, too", []string{`{"id":1}`, `{"id":"1","t":1}`}, []contact{{"1", "", "t"}}},
+		{"and so is a boolean", []string{`{"id":true}`, `{"id":"true","t":1}`, `{"id":false}`}, []contact{{"true", "", "t"}, {"false", "", ""}}},
 		{"email added to an id", []string{`{"id":"1","t":1}`, `{"id":"1","email":"a"}`}, []contact{{"1", "a", "t"}}},
 		{"id added to an email", []string{`{"email":"a","t":1}`, `{"id":"1","email":"a"}`}, []contact{{"1", "a", "t"}}},
 		{"found by either afterwards", []string{`{"id":"1","email":"a"}`, `{"id":"1","t":1}`, `{"email":"a","s":1}`}, []contact{{"1", "a", "s,t"}}},

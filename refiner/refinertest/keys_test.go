@@ -104,6 +104,11 @@ func TestKeysBreakAndMend(t *testing.T) {
 	get(t, s, "/v1/").is(t, 404, unknownKey)
 	put(t, s, "/_sandbox/keys", `{"any":true}`).is(t, 200, `{"any":true,"count":0}`)
 	get(t, s, "/v1/").is(t, 200, welcome)
+	for _, body := range []string{`{}`, `{"any":false}`, `["x"]`, `{"key":"x"}`} {
+		if got := put(t, s, "/_sandbox/keys", body); got.status != 400 || decode[map[string]string](t, got)["error"] == "" {
+			t.Errorf("%s: got %d %s", body, got.status, got.body)
+		}
+	}
 	s.SetKeys("x")
 	s.AcceptAnyKey()
 	get(t, s, "/v1/").is(t, 200, welcome)

@@ -110,6 +110,27 @@ func TestRefusedCallsDoNotCount(t *testing.T) {
 	})
 }
 
+// Users of whom nothing has been heard for a minute are forgotten; those who are remembered stay
+// limited.
+func TestUserLimitOfMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := refinertest.New(refinertest.Options{MaxCalls: -1, Limits: refinertest.Limits{UserPerMinute: 1}})
+		for round := range 4 {
+			for user := range 1500 {
+				if got := track(t, s, fmt.Sprint(round%2, user)); got.status != 200 {
+					t.Fatalf("round %d, user %d: got %d", round, user, got.status)
+				}
+			}
+			for user := range 1500 {
+				if got := track(t, s, fmt.Sprint(round%2, user)); got.status != 429 {
+					t.Fatalf("round %d, user %d once more: got %d", round, user, got.status)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
 func TestLimitsChange(t *testing.T) {
 	s := refinertest.New(refinertest.Options{})
 	for range 5 {
