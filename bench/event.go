@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 )
@@ -35,6 +34,18 @@ func appendEvent(dst []byte, n, users int) []byte {
 	return append(dst, `},"integrations":{"All":true}}`...)
 }
 
-func id(r *rand.Rand) string {
-	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", r.Uint32(), r.Uint32()&0xffff, r.Uint32()&0xfff, r.Uint32()&0xfff, r.Uint64()&0xffffffffffff)
+// id writes 32 hexadecimal digits the way a UUID has them.
+func id(r *rand.Rand) []byte {
+	const digits = "0123456789abcdef"
+	text := []byte("00000000-0000-4000-8000-000000000000")
+	for i, bits := 0, r.Uint64(); i < len(text); i++ {
+		if text[i] != '0' {
+			continue
+		}
+		text[i] = digits[bits&15]
+		if bits >>= 4; bits == 0 {
+			bits = r.Uint64()
+		}
+	}
+	return text
 }

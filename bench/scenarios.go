@@ -28,6 +28,7 @@ var scenarios = []struct {
 	{"processor time for 10,000 events in and out", processorTime},
 	{"resident when idle", idle},
 	{"disk for each event of 1 KB", disk},
+	{"2,000 events at a limit of 600 calls a minute (takes 200 s)", keyLimit},
 }
 
 // bench holds what the scenarios share.
@@ -49,8 +50,11 @@ func newBench(ctx context.Context, verbose bool) (*bench, error) {
 
 func (b *bench) remove() { _ = os.RemoveAll(b.dir) } // a leftover in the temporary folder harms nobody
 
-// settings of the destination: no limits, and room for what the slow API takes.
-const settings = "    limits: {key_per_minute: 0, user_per_minute: 0}\n    max_concurrency: 512\n"
+// Settings of the destination: no limits, but for what measures them, and room for what the slow API takes.
+const (
+	unlimited = "    limits: {key_per_minute: 0, user_per_minute: 0}\n"
+	settings  = "    max_concurrency: 512\n"
+)
 
 // start starts a server with an empty journal.
 func (b *bench) start(ctx context.Context, refinerURL, more string) (*tankertest.Process, error) {
@@ -77,7 +81,7 @@ func (b *bench) withServer(ctx context.Context, do func(*tankertest.Process, *re
 		return err
 	}
 	defer r.stop(ctx)
-	p, err := b.start(ctx, r.url, "")
+	p, err := b.start(ctx, r.url, unlimited)
 	if err != nil {
 		return err
 	}
@@ -126,7 +130,7 @@ func drain(ctx context.Context, b *bench, delay time.Duration) (string, error) {
 	}
 	defer r.stop(ctx)
 	r.delay = delay
-	p, err := b.start(ctx, r.url, "    enabled: false\n")
+	p, err := b.start(ctx, r.url, unlimited+"    enabled: false\n")
 	if err != nil {
 		return "", err
 	}
@@ -138,7 +142,7 @@ func drain(ctx context.Context, b *bench, delay time.Duration) (string, error) {
 	if err := p.Stop(); err != nil {
 		return "", err
 	}
-	if err := p.Configure(settings); err != nil {
+	if err := p.Configure(unlimited + settings); err != nil {
 		return "", err
 	}
 	if err := p.Start(ctx); err != nil {
