@@ -255,29 +255,52 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 }
 
+// Twelve callers share three connections, which stay open. The server answers only when three calls
+// are there at a time, so that no caller finds a connection free by chance.
 func TestMaxConns(t *testing.T) {
-	var open, most atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		n := open.Add(1)
-		defer open.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+	var connections atomic.Int64
+	arrived := make(chan chan struct{})
+	go func() {
+		for {
+			var three [3]chan struct{}
+			for i := range three {
+				var more bool
+				if three[i], more = <-arrived; !more {
+					return
+				}
+			}
+			for _, answer := range three {
+				close(answer)
+			}
 		}
+	}()
+	defer close(arrived)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		answer := make(chan struct{})
+		arrived <- answer
+		<-answer
 	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
 	defer server.Close()
 	client := newClient(t, refiner.Options{Endpoint: server.URL, MaxConns: 3})
-	var wg sync.WaitGroup
-	for range 12 {
-		wg.Go(func() {
-			for range 20 {
+	for range 5 {
+		var wg sync.WaitGroup
+		for range 12 {
+			wg.Go(func() {
 				if _, err := client.Do(context.Background(), identify); err != nil {
 					t.Error(err)
 				}
-			}
-		})
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
-	if most.Load() > 3 {
-		t.Errorf("%d calls at a time", most.Load())
+	if n := connections.Load(); n != 3 {
+		t.Errorf("%d connections", n)
 	}
 }
 
