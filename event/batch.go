@@ -1,13 +1,10 @@
 package event
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // SplitBatch checks a batch body, {"batch":[event, …]}, and returns its events in order, all in one scan.
 // Each event is parsed: what Parse does need not be done again. MaxBytes bounds the whole body, the other
-// limits each event. Like Parse it keeps data without copying it.
+// limits each event and also what stands beside them. Like Parse it keeps data without copying it.
 //
 // A batch that is a single object counts as one event. No batch member, null, an empty array or a body
 // that is no object is ErrEmptyBatch; an element that is no object is ErrNotObject. Either is said only
@@ -34,8 +31,9 @@ func SplitBatch(data []byte, limits Limits) ([]Event, error) {
 // batch is a scan of a batch body.
 type batch struct {
 	scanner
-	roots []uint32
-	odd   *ParseError // the first element that is no object
+	members int // of the body
+	roots   []uint32
+	odd     *ParseError // the first element that is no object
 }
 
 // body scans the whole body. Only what is in its batch member is noted down.
@@ -69,20 +67,21 @@ func (b *batch) body() bool {
 }
 
 func (b *batch) bodyMember() bool {
-	b.keys, b.depth = 0, 0
+	b.keys, b.depth = b.members, 0
 	start := b.pos
 	end, escaped, ok := b.name()
 	if !ok {
 		return false
 	}
+	b.members++
 	if !isBatch(b.data[start:end], escaped) {
 		_, _, ok = b.value(false)
 		return ok
 	}
-	b.roots, b.nodes, b.odd = nil, nil, nil // of several batch members the last counts
+	b.roots, b.nodes, b.odd = b.roots[:0], b.nodes[:0], nil // of several batch members the last counts
 	switch b.peek() {
 	case '[':
-		return b.elements(b.limits.MaxEvents)
+		return b.elements()
 	case 'n':
 		return b.literal("null")
 	default:
@@ -95,8 +94,10 @@ func isBatch(name []byte, escaped bool) bool {
 }
 
 // elements scans the array of events, or of whatever else stands there.
-func (b *batch) elements(most int) bool {
-	b.nodes = make([]node, 0, nodesFor(len(b.data)-b.pos))
+func (b *batch) elements() bool {
+	if b.nodes == nil {
+		b.nodes = make([]node, 0, nodesFor(len(b.data)-b.pos))
+	}
 	b.pos++
 	b.space()
 	if b.peek() == ']' {
@@ -104,8 +105,8 @@ func (b *batch) elements(most int) bool {
 		return true
 	}
 	for count := 1; ; count++ {
-		if count > most {
-			return b.fail(ErrTooManyEvents, b.pos, fmt.Sprintf("more than %d", most))
+		if count > b.limits.MaxEvents {
+			return b.fail(ErrTooManyEvents, b.pos, fmt.Sprintf("more than %d", b.limits.MaxEvents))
 		}
 		if !b.element() {
 			return false
@@ -137,13 +138,4 @@ func (b *batch) element() bool {
 	}
 	b.roots = append(b.roots, root)
 	return true
-}
-
-// scanElements scans an array that is known to be valid.
-func scanElements(raw []byte) (*document, []uint32) {
-	unbounded := Limits{MaxBytes: math.MaxInt, MaxDepth: math.MaxInt, MaxKeys: math.MaxInt, MaxEvents: math.MaxInt}
-	b := batch{}
-	b.data, b.limits = raw, unbounded
-	b.elements(math.MaxInt)
-	return &document{data: raw, nodes: b.nodes}, b.roots
 }

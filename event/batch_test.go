@@ -2,6 +2,8 @@ package event
 
 import (
 	"errors"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,6 +39,7 @@ func TestSplitBatch(t *testing.T) {
 		{"too many keys in one", `{"batch":[{"a":1,"b":2,"c":3}]}`, nil, ErrTooManyKeys},
 		{"depth counted for each event", `{"batch":[{"a":{}},{"a":{}}]}`, []string{`{"a":{}}`, `{"a":{}}`}, nil},
 		{"too deep in one", `{"batch":[{"a":{"b":{}}}]}`, nil, ErrTooDeep},
+		{"too many keys beside the batch", `{"a":1,"b":2,"c":3}`, nil, ErrTooManyKeys},
 		{"too deep beside the batch", `{"x":[[[]]]}`, nil, ErrTooDeep},
 	}
 	for _, test := range tests {
@@ -53,5 +56,37 @@ func TestSplitBatch(t *testing.T) {
 				t.Errorf("SplitBatch(%s): -want +got\n%s", test.in, diff)
 			}
 		})
+	}
+}
+
+// TestRepeatedBatchesCostNothing: memory for events is taken once, however many batch members there are.
+func TestRepeatedBatchesCostNothing(t *testing.T) {
+	body := []byte(`{` + strings.Repeat(`"batch":[],`, 5000) + `"batch":[{}]}`)
+	allocs := testing.AllocsPerRun(10, func() {
+		if _, err := SplitBatch(body, Limits{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 20 {
+		t.Errorf("%.0f allocations", allocs)
+	}
+}
+
+// TestNestedArraysCostNothing: going through arrays takes memory for one element at a time.
+func TestNestedArraysCostNothing(t *testing.T) {
+	const depth = 60
+	e := parse(t, `{"a":`+strings.Repeat("[", depth)+`"`+strings.Repeat("x", 1<<20)+`"`+strings.Repeat("]", depth)+`}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	v, levels := e.Get("a"), 0
+	for v.Kind() == Array {
+		for element := range v.Elements() {
+			v = element
+		}
+		levels++
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; levels != depth || used > 1<<20 {
+		t.Errorf("%d levels took %d bytes", levels, used)
 	}
 }

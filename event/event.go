@@ -23,7 +23,7 @@ func Parse(data []byte, limits Limits) (*Event, error) {
 	if !s.start(data, limits) {
 		return nil, s.err
 	}
-	s.nodes = make([]node, 0, nodesFor(len(data)))
+	s.nodes = make([]node, 0, min(nodesFor(len(data)), s.limits.MaxKeys+1))
 	start := s.pos
 	root, ok := s.root()
 	if !ok || !s.finish() {

@@ -72,13 +72,13 @@ func (s *scanner) peek() byte {
 func (s *scanner) root() (uint32, bool) {
 	i := len(s.nodes)
 	s.nodes = append(s.nodes, node{})
-	return uint32(i), s.fill(i, true)
+	return uint32(i), s.fill(i)
 }
 
 // fill scans a value and completes the node at index i with it.
-func (s *scanner) fill(i int, record bool) bool {
+func (s *scanner) fill(i int) bool {
 	start := s.pos
-	kind, escaped, ok := s.value(record)
+	kind, escaped, ok := s.value(true)
 	if !ok {
 		return false
 	}
@@ -162,7 +162,7 @@ func (s *scanner) member(record bool) bool {
 	}
 	i := len(s.nodes)
 	s.nodes = append(s.nodes, node{keyStart: uint32(start), keyEnd: uint32(end), keyEscaped: escaped})
-	return s.fill(i, true)
+	return s.fill(i)
 }
 
 // name scans a member's name and the colon after it, and returns where the name ends.

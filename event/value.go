@@ -149,15 +149,16 @@ func (v Value) Fields() iter.Seq2[Value, Value] {
 	}
 }
 
-// Elements yields the elements of an array in order. Other kinds have none.
+// Elements yields the elements of an array in order. Other kinds have none. Elements are not kept ready: each
+// one is scanned again when its turn comes, and what is in it when it is asked for.
 func (v Value) Elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if v.Kind() != Array {
 			return
 		}
-		d, roots := scanElements(v.Raw())
-		for _, i := range roots {
-			if !yield(Value{doc: d, index: i}) {
+		e := newElements(v.Raw())
+		for e.next() {
+			if !yield(Value{doc: &document{data: e.data, nodes: e.nodes}}) {
 				return
 			}
 		}

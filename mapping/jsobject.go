@@ -87,31 +87,43 @@ func (o *jsObject) delete(name []byte) {
 	}
 }
 
+// mostSpread is how many elements or units become members of an object. rudder-transformer has no such bound,
+// but a text of a megabyte in the place of traits is a mistake that must not take a hundred times its size.
+const mostSpread = 10_000
+
 // spread is {...v}: an object's members, an array's elements by index, a string's UTF-16 units by index.
-func (o *jsObject) spread(v event.Value) {
+// It fails if there are too many of these.
+func (o *jsObject) spread(v event.Value) bool {
 	switch v.Kind() {
 	case event.Object:
 		for name, value := range v.Fields() {
-			o.set(jsDecoded(name), jsValue{value: value})
+			o.set(jsDecoded(name.Raw()), jsValue{value: value})
 		}
 	case event.Array:
 		i := 0
 		for element := range v.Elements() {
+			if i == mostSpread {
+				return false
+			}
 			o.set(strconv.AppendInt(nil, int64(i), 10), jsValue{value: element})
 			i++
 		}
 	case event.String:
-		for i, unit := range jsUnits(jsDecoded(v)) {
+		if len(v.Raw()) > mostSpread {
+			return false
+		}
+		for i, unit := range jsUnits(jsDecoded(v.Raw())) {
 			o.set(strconv.AppendInt(nil, int64(i), 10), jsValue{literal: appendJSText(nil, unit)})
 		}
 	}
+	return true
 }
 
 // spreadPrototype adds what the object would inherit: the clean-up of an identify copies that as well.
 func (o *jsObject) spreadPrototype() {
 	for name, value := range o.proto.Fields() {
-		if _, own := o.get(jsDecoded(name)); !own {
-			o.set(jsDecoded(name), jsValue{value: value})
+		if _, own := o.get(jsDecoded(name.Raw())); !own {
+			o.set(jsDecoded(name.Raw()), jsValue{value: value})
 		}
 	}
 }
@@ -150,7 +162,7 @@ func (o *jsObject) append(out []byte) []byte {
 			out = append(out, m.value.literal...)
 			continue
 		}
-		out = appendJS(out, m.value.value)
+		out = appendJS(out, m.value.value.Raw())
 	}
 	return append(out, '}')
 }

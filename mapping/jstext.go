@@ -1,20 +1,18 @@
 package mapping
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"tanker/event"
 )
 
 // JavaScript's strings are UTF-16 and may hold half a surrogate pair, which UTF-8 cannot say. Inside this
 // package such a half is written in three bytes as if it were a character, and it leaves as an escape.
 
 // jsDecoded is the text of a JSON string.
-func jsDecoded(v event.Value) []byte {
-	raw := v.Raw()
+func jsDecoded(raw []byte) []byte {
 	raw = raw[1 : len(raw)-1]
-	if !v.Escaped() {
+	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw
 	}
 	out := make([]byte, 0, len(raw))

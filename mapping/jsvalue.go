@@ -18,7 +18,7 @@ func truthy(v event.Value) bool {
 	case event.String:
 		return !v.Is("")
 	case event.Number:
-		return number(v) != 0
+		return number(v.Raw()) != 0
 	default:
 		return true
 	}
@@ -77,8 +77,8 @@ func child(v event.Value, name string) event.Value {
 }
 
 // number is the value of a JSON number, as near as a float64 comes. What is too large is infinite.
-func number(v event.Value) float64 {
-	f, err := strconv.ParseFloat(string(v.Raw()), 64)
+func number(raw []byte) float64 {
+	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil && !math.IsInf(f, 0) {
 		return math.NaN() // not a JSON number: the parser lets none through
 	}
@@ -108,81 +108,13 @@ func appendNumber(out []byte, f float64) []byte {
 	return strconv.AppendFloat(out, f, 'f', -1, 64)
 }
 
-// isPlainInteger reports whether JavaScript writes the number just as it stands.
-func isPlainInteger(raw []byte) bool {
-	if len(raw) > 15 || raw[0] == '-' && len(raw) == 2 && raw[1] == '0' {
-		return false
-	}
-	for i, c := range raw {
-		if (c < '0' || c > '9') && (i > 0 || c != '-') {
-			return false
-		}
-	}
-	return true
-}
-
-// appendJS writes v as JSON.stringify does after JSON.parse.
-func appendJS(out []byte, v event.Value) []byte {
-	switch v.Kind() {
-	case event.Absent:
-		return append(out, "null"...)
-	case event.String:
-		if v.Escaped() {
-			return appendJSText(out, jsDecoded(v))
-		}
-	case event.Number:
-		if isPlainInteger(v.Raw()) {
-			break
-		}
-		if f := number(v); !math.IsInf(f, 0) {
-			return appendNumber(out, f)
-		}
-		return append(out, "null"...)
-	case event.Array:
-		return appendJSArray(out, v)
-	case event.Object:
-		return appendJSObject(out, v)
-	}
-	return append(out, v.Raw()...)
-}
-
-func appendJSArray(out []byte, v event.Value) []byte {
-	out = append(out, '[')
-	first := true
-	for element := range v.Elements() {
-		if !first {
-			out = append(out, ',')
-		}
-		first = false
-		out = appendJS(out, element)
-	}
-	return append(out, ']')
-}
-
-func appendJSObject(out []byte, v event.Value) []byte {
-	var members []jsMember
-	for name, value := range v.Fields() {
-		members = append(members, jsMember{name: jsDecoded(name), value: jsValue{value: value}})
-	}
-	sortMembers(members)
-	out = append(out, '{')
-	for i, m := range members {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(appendJSText(out, m.name), ':')
-		out = appendJS(out, m.value.value)
-	}
-	return append(out, '}')
-}
-
 // jsText appends String(v). It fails on an object whose toString is no function: JSON has none.
 func jsText(out []byte, v event.Value) ([]byte, bool) {
 	switch v.Kind() {
 	case event.String:
-		return append(out, jsDecoded(v)...), true
+		return append(out, jsDecoded(v.Raw())...), true
 	case event.Number:
-		return appendNumber(out, number(v)), true
+		return appendNumber(out, number(v.Raw())), true
 	case event.Object:
 		return append(out, "[object Object]"...), !v.Get("toString").Exists()
 	case event.Array:

@@ -6,15 +6,20 @@ import (
 	"tanker/event"
 )
 
-const pathTrackUpstream = "/v1/track"
+const (
+	pathTrackUpstream = "/v1/track"
+	contextTraitsPath = "context.traits"
+
+	// longestList is how many bytes of a list are made a page's name of.
+	longestList = 64 << 10
+)
 
 // Where rudder-transformer looks for a value, in this order.
 var (
-	userIDPaths      = [...]string{"userId", "traits.userId", "traits.id", "context.traits.userId", "context.traits.id"}
-	emailPaths       = [...]string{"traits.email", "context.traits.email", "properties.email", "context.externalId.0.id"}
-	traitsPaths      = [...]string{"traits", "context.traits"}
-	contextTraitPath = [...]string{"context.traits"}
-	groupIDPaths     = [...]string{"groupId", "traits.groupId"}
+	userIDPaths  = [...]string{"userId", "traits.userId", "traits.id", "context.traits.userId", "context.traits.id"}
+	emailPaths   = [...]string{"traits.email", "context.traits.email", "properties.email", "context.externalId.0.id"}
+	traitsPaths  = [...]string{"traits", contextTraitsPath}
+	groupIDPaths = [...]string{"groupId", "traits.groupId"}
 )
 
 func newUpstream(s Settings) *Mapper {
@@ -81,8 +86,9 @@ func (m *Mapper) upstreamIdentify(message event.Value, p person) (Call, error) {
 		return Call{}, exception(nullEntry)
 	}
 	form := newJSObject()
-	form.spread(usable(message, traitsPaths[:]))
-	form.spread(lookup(message, contextTraitPath[0]))
+	if !form.spread(usable(message, traitsPaths[:])) || !form.spread(lookup(message, contextTraitsPath)) {
+		return Call{}, exception(tooWide)
+	}
 	form.set([]byte("userId"), jsValue{value: p.id})
 	form.set([]byte("email"), jsValue{value: p.email})
 	m.upstreamUser.apply(form)
@@ -102,7 +108,9 @@ func (m *Mapper) upstreamGroup(message event.Value, p person) (Call, error) {
 		return Call{}, exception(nullEntry)
 	}
 	account := newJSObject()
-	account.spread(usable(message, traitsPaths[:]))
+	if !account.spread(usable(message, traitsPaths[:])) {
+		return Call{}, exception(tooWide)
+	}
 	account.set([]byte("id"), jsValue{value: usable(message, groupIDPaths[:])})
 	m.upstreamAccount.apply(account)
 
@@ -134,6 +142,9 @@ func (m *Mapper) upstreamPage(message event.Value, p person) (Call, error) {
 func upstreamPagePart(v event.Value) (string, error) {
 	if !truthy(v) {
 		return "", nil
+	}
+	if v.Kind() == event.Array && len(v.Raw()) > longestList {
+		return "", exception("The page's name is a list that is too long")
 	}
 	text, ok := jsText(nil, v)
 	if !ok {

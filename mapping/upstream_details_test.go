@@ -57,6 +57,8 @@ func TestUpstreamDetails(t *testing.T) {
 			`{"a":12345678901234567000,"b":null,"c":null,"d":0.000001,"e":0.00000123,"f":-1.5e+300,"g":100000000000000000000,"h":-5,"i":0,"userId":"u"}`},
 		{"whole numbers among names come first, inside too", `{"type":"identify","userId":"u","traits":{"b":{"z":1,"10":[{"1":0,"0":0}],"2":1},"01":1,"4294967295":1,"4294967294":1,"-1":1,"7":1}}`,
 			`{"7":1,"4294967294":1,"b":{"2":1,"10":[{"0":0,"1":0}],"z":1},"01":1,"4294967295":1,"-1":1,"userId":"u"}`},
+		{"objects within objects", `{"type":"identify","userId":"u","traits":{"a": { "b" : [ ] , "c":{ } , "9":{"\u0078":1.0,"x":"\u0079"} , "d":[{"1":1 , "0":-0}, null ,true] }}}`,
+			`{"a":{"9":{"x":"y"},"b":[],"c":{},"d":[{"0":0,"1":1},null,true]},"userId":"u"}`},
 		{"of a name given twice the last counts", `{"type":"identify","userId":"u","traits":{"a":1,"b":{"c":1,"d":2,"c":3},"a":4}}`, `{"a":4,"b":{"c":3,"d":2},"userId":"u"}`},
 		{"names of the prototype", `{"type":"identify","userId":"u","traits":{"constructor":"c","prototype":"p","__proto__":"x","toString":"s"}}`, `{"toString":"s","userId":"u"}`},
 		{"and in a group", `{"type":"group","userId":"u","traits":{"constructor":"c","a":null,"b":""}}`, `{"id":"u","account[constructor]":"c","account[b]":""}`},
@@ -130,6 +132,24 @@ func TestUpstreamManyTraits(t *testing.T) {
 	want := strings.TrimPrefix(traits.String(), `"k":1,"kk":1,`)
 	if want = `{` + want + `"userId":1,"last":1}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestUpstreamBlowsNothingUp gives JavaScript's odder habits a megabyte to work on.
+func TestUpstreamBlowsNothingUp(t *testing.T) {
+	const tooLong = "transformation: The traits are a text or a list that is too long"
+	text, list := `"`+strings.Repeat("x", 1<<20)+`"`, `[`+strings.Repeat("1,", 1<<19)+`1]`
+	nested := strings.Repeat("[", 50) + text + strings.Repeat("]", 50)
+	for _, test := range []struct{ in, want string }{
+		{`{"type":"identify","userId":"u","traits":` + text + `}`, tooLong},
+		{`{"type":"identify","userId":"u","context":{"traits":` + list + `}}`, tooLong},
+		{`{"type":"group","userId":"u","traits":` + list + `}`, tooLong},
+		{`{"type":"page","userId":"u","name":` + nested + `}`, "transformation: The page's name is a list that is too long"},
+		{`{"type":"identify","userId":"u","traits":{"a":` + nested + `,"b":` + list + `}}`, `{"a":` + nested + `,"b":` + list + `,"userId":"u"}`},
+	} {
+		if got := form(t, `{}`, test.in); got != test.want {
+			t.Errorf("%.60s… gives %.100s", test.in, got)
+		}
 	}
 }
 

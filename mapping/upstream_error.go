@@ -25,6 +25,9 @@ func exception(message string) *Refusal {
 	}}
 }
 
+// tooWide is not rudder-transformer's, which would take the memory.
+const tooWide = "The traits are a text or a list that is too long"
+
 // nullEntry is what a null among the attribute mappings ends in.
 const nullEntry = "Cannot read properties of null (reading 'from')"
 
