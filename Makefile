@@ -31,7 +31,7 @@ fuzz-short: ## each fuzz target for $(FUZZTIME)
 # The real SDK that the integration test runs. Without npm the test is left out, except in CI.
 test/sdk/node_modules/.installed: test/sdk/package-lock.json
 	@if command -v npm >/dev/null; then \
-	  cd test/sdk && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
+	  cd test/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
 	elif [ -n "$$CI" ]; then echo "npm is not installed: the tests need Node.js 18 or later"; exit 1; \
 	else echo "npm is not installed: the test with the real SDK is left out"; fi
 
