@@ -71,8 +71,8 @@ func (c *caller) judge(it *item, begun time.Time, took time.Duration, err error)
 	return v
 }
 
-// log writes the one line of the attempt. User ids are personal data: a position and a message id are enough to
-// find the event.
+// log writes the one line of the attempt. User ids are personal data, and so is what Refiner says of an
+// event: position and message id are enough to find it.
 func (c *caller) log(it *item, took time.Duration) {
 	v := &it.verdict
 	level, text := slog.LevelDebug, "call"
@@ -99,7 +99,7 @@ func (c *caller) log(it *item, took time.Duration) {
 	if v.reason != "" {
 		attrs = append(attrs, slog.String("reason", v.reason))
 	}
-	if v.message != "" {
+	if v.message != "" && v.class != classOf(refiner.ClassEvent) {
 		attrs = append(attrs, slog.String("error", v.message))
 	}
 	if v.delay > 0 {

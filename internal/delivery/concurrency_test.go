@@ -2,9 +2,11 @@ package delivery
 
 import (
 	"container/heap"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -108,10 +110,10 @@ func TestConcurrencyFollowsTheServer(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			for seed := range uint64(10) {
+			for seed := range uint64(4) {
 				s := simulate(newConcurrency(4, 256), seed)
-				s.run(test.server, 5*time.Second)
-				rate, limit := s.run(test.server, 20*time.Second)
+				s.run(test.server, 4*time.Second)
+				rate, limit := s.run(test.server, 10*time.Second)
 				t.Logf("rate %.0f/s, mean limit %.1f", rate, limit)
 				if rate < test.rate {
 					t.Errorf("seed %d: %.0f calls a second, want at least %.0f", seed, rate, test.rate)
@@ -151,11 +153,11 @@ func TestConcurrencyFollowsChanges(t *testing.T) {
 		{"knee", knee(100*time.Millisecond, 20), 12, 50},
 		{"knee gone", constant(100 * time.Millisecond), 200, 256},
 	}
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		s := simulate(newConcurrency(4, 256), seed)
 		for _, step := range steps {
 			s.run(step.server, 20*time.Second)
-			rate, limit := s.run(step.server, 10*time.Second)
+			rate, limit := s.run(step.server, 6*time.Second)
 			t.Logf("%s: rate %.0f/s, mean limit %.1f", step.name, rate, limit)
 			if limit < step.fewest || limit > step.mostly {
 				t.Errorf("seed %d, %s: mean limit %.1f, want %.0f to %.0f",
@@ -184,5 +186,37 @@ func TestConcurrencyStaysWithinItsBounds(t *testing.T) {
 				t.Fatalf("limit %d, want %d to %d", s.c.limit, bounds[0], bounds[1])
 			}
 		}
+	}
+}
+
+func TestWorkerAdaptsItsConcurrency(t *testing.T) {
+	tests := []struct {
+		name           string
+		perMinute      int
+		events         int
+		longest        time.Duration
+		fewest, mostly int // calls at once
+	}{
+		{"without a limit: all places", 0, 10_000, 7500 * time.Millisecond, 256, 256},
+		{"with a limit: no more than it asks for", 4000, 4000, 61 * time.Second, 10, 100},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDisk()
+				for i := range test.events {
+					d.add(trackOf(fmt.Sprint("user-", i%1000), "x"))
+				}
+				client := &fakeRefiner{delay: func(string) time.Duration { return 150 * time.Millisecond }}
+				begun := time.Now()
+				launch(t, d, client, func(o *Options) { o.KeyPerMinute = test.perMinute }).drain(t)
+				if took := time.Since(begun); took > test.longest {
+					t.Errorf("%d events took %s, want at most %s", test.events, took, test.longest)
+				}
+				if client.most < test.fewest || client.most > test.mostly {
+					t.Errorf("up to %d calls at once, want %d to %d", client.most, test.fewest, test.mostly)
+				}
+			})
+		})
 	}
 }

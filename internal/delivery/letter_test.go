@@ -30,6 +30,7 @@ func TestDeadLetterHoldsTheWholeCase(t *testing.T) {
 					return temporary()
 				}
 				e := refusedCall(422, refiner.ClassEvent)
+				e.Message = "ada@example.com is no id"
 				e.Body = bytes.Repeat([]byte("é"), 20_000)
 				return e
 			},
@@ -57,14 +58,14 @@ func TestDeadLetterHoldsTheWholeCase(t *testing.T) {
 			RequestIP:   "192.0.2.1",
 			Event:       body,
 			Reason:      "refused_422",
-			Message:     "refiner: POST /v1/track-event: 422: no",
+			Message:     "refiner: POST /v1/track-event: 422: ada@example.com is no id",
 			Method:      "POST",
 			Path:        "/v1/track-event",
 			Call:        json.RawMessage(`{"id":"ada@example.com","event":"Signed Up"}`),
 			Status:      422,
 			Attempts: []journal.Attempt{
 				{At: begun, Took: 30 * time.Millisecond, Status: 503, Error: "no"},
-				{At: second, Took: 30 * time.Millisecond, Status: 422, Error: "no"},
+				{At: second, Took: 30 * time.Millisecond, Status: 422, Error: "ada@example.com is no id"},
 			},
 			At: second.Add(30 * time.Millisecond),
 		}

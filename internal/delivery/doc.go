@@ -1,0 +1,67 @@
+// Package delivery brings the events of one destination from the journal to Refiner: a Worker for each
+// destination. It knows users, limits and what answers mean for an event. It knows nothing of HTTP, of how
+// events are stored or of how they become calls: those are its Log, Client and Mapper.
+//
+// # What it promises
+//
+//   - Every event that the Log hands out gets exactly one outcome: delivered, filtered, rejected or dead.
+//   - The events of a user are delivered in the order they were accepted, one call at a time. A user is whom
+//     the call names: its id, else its email.
+//   - At no time do more than MaxConcurrency calls exist whose outcome is not on disk. A crash repeats those
+//     at most; nothing else but a timeout, where nobody knows whether the call arrived, repeats a call.
+//   - As Refiner counts, no minute holds more calls than KeyPerMinute, nor more of a user than UserPerMinute.
+//     At least 95 % of a limit are used when there is enough to deliver and calls take under a second or two.
+//     What was called before a restart counts only as far as Options.Recent tells.
+//   - Memory is bounded by WindowEvents and WindowBytes, however long the backlog is.
+//
+// # How an event goes
+//
+// The reader takes events from the Log, maps them and hands them to the scheduler as long as the window
+// has room. An event that the mapping refuses has its outcome at once. The others queue in their user's lane.
+// Lanes whose first event may be called are ready, and are served in turn. A call starts when the key's
+// limit allows it and a place is free; callers make the calls, each in its goroutine, and say what the answer
+// means. An event with an outcome goes to the recorder, which stores outcomes in batches: whatever comes
+// while one batch is being stored is the next one. Its lane goes on in the meantime, but its place among
+// the MaxConcurrency is free only when the outcome is on disk.
+//
+// One goroutine, the scheduler, owns all that decides: lanes, limits, places. So there are no locks on the
+// way of an event but those of three mailboxes.
+//
+// # Limits
+//
+// A call may reach Refiner at any moment between its start and its end. It is therefore counted from
+// its start until a minute after its end; then no minute of Refiner's can hold too many, wherever it begins. For
+// the key the calls are also spread over the minute, after a small burst. Idle users cost nothing: a user is
+// forgotten a minute after the last call.
+//
+// A 429 comes nevertheless when others use the same key. It is obeyed for as long as Retry-After says, a minute if it
+// says nothing, and costs no attempt. It holds up the user if that user has made more than half of the user's limit
+// within the last minute, and everyone otherwise.
+//
+// # Concurrency
+//
+// How many calls are made at once follows from the answer time. While calls wait for a place the worker
+// tries a larger number, and now and then a smaller one, compares what gets through, and keeps what pays. It
+// starts at 16 and reaches 256 within a second or so if answers take 150 ms; an API that answers at once
+// keeps only a few calls under way.
+//
+// # When things go wrong
+//
+//   - No answer, a timeout, 408, 5xx, and answers that are not Refiner's: the event is tried again after 1 to
+//     2 seconds, then after twice that, up to 2.5 to 5 minutes; its user waits. When RetryFor has passed since the
+//     first attempt it becomes a dead letter, retry_window_passed. The Log keeps attempts and times for after
+//     a restart.
+//   - 429: see above.
+//   - The API key is refused: nothing is wrong with any event. The destination is blocked, no attempt is spent,
+//     and the key is verified after 5 seconds, 10, 20, then every 30. When it is accepted one call tries, and then delivery
+//     goes on.
+//   - Any other 4xx condemns the event: it becomes a dead letter, refused_<status>, which holds the event, the call, the
+//     answer, and when it was tried.
+//   - The mapping breaks down over an event: a dead letter, mapping_failed.
+//   - The journal cannot be read or written: it is tried again until it can. At most MaxConcurrency calls
+//     are made meanwhile.
+//   - The journal has been taken over by another process: the worker ends.
+//
+// User ids and what Refiner says about an event are personal data. They are in dead letters and nowhere in the log,
+// which names an event by position and message id.
+package delivery
