@@ -1,6 +1,9 @@
 package event
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Envelope is what the gateway knows about an event beside its bytes.
 type Envelope struct {
@@ -82,9 +85,10 @@ func appendMember(out, name, value []byte) []byte {
 	return append(out, value...)
 }
 
-// appendText writes s as a JSON string.
+// appendText writes s as a JSON string. What is not UTF-8 in it, such as a header can hold, becomes U+FFFD.
 func appendText(out []byte, s string) []byte {
 	const hex = "0123456789abcdef"
+	s = strings.ToValidUTF8(s, "\ufffd")
 	out = append(out, '"')
 	for i := range len(s) {
 		switch c := s[i]; {

@@ -42,6 +42,7 @@ func TestEnrichMembers(t *testing.T) {
 		{"an event's own request_ip stays", `{"request_ip":"9.9.9.9"}`, full, "request_ip", `"9.9.9.9"`},
 		{"an empty one too", `{"request_ip":""}`, full, "request_ip", `""`},
 		{"null is none", `{"request_ip":null}`, full, "request_ip", `"1.2.3.4"`},
+		{"one that is not UTF-8", `{}`, Envelope{RequestIP: "1.2\xff", ReceivedAt: received}, "request_ip", `"1.2` + "\ufffd" + `"`},
 		{"an unknown one is not written", `{}`, bare, "request_ip", ``},
 		{"a name in escapes is the same name", `{"sent\u0041t":"x"}`, full, "sentAt", `"2026-11-22T10:00:00.123Z"`},
 	}
