@@ -3,7 +3,6 @@ package refinertest
 import (
 	"context"
 	"iter"
-	"net/http"
 	"sync"
 )
 
@@ -33,7 +32,14 @@ type recorded struct {
 
 // size is what the call adds to the memory.
 func (r recorded) size() int64 {
-	return callOverhead + int64(len(r.raw)) + int64(len(r.path)) + int64(len(r.query))
+	size := callOverhead + len(r.raw) + len(r.path) + len(r.query) + len(r.key)
+	for name, values := range r.header {
+		size += len(name)
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return int64(size)
 }
 
 func (l *callLog) add(c *call, status int) {
@@ -162,7 +168,7 @@ func (s *Sandbox) WaitCalls(ctx context.Context, n int64) error {
 	}
 }
 
-// secretHeaders are never shown.
+// secretHeader reports whether a header is never shown.
 func secretHeader(name string) bool {
-	return name == "Authorization" || name == "Proxy-Authorization" || name == http.CanonicalHeaderKey("cookie")
+	return name == "Authorization" || name == "Proxy-Authorization" || name == "Cookie"
 }

@@ -149,11 +149,12 @@ func TestCallsAfter(t *testing.T) {
 }
 
 func TestCallsAreBounded(t *testing.T) {
-	for name, o := range map[string]refinertest.Options{"number": {MaxCalls: 3}, "bytes": {MaxCallBytes: 35_000}} {
+	for name, o := range map[string]refinertest.Options{"number": {MaxCalls: 3}, "bytes": {MaxCallBytes: 50_000}} {
 		t.Run(name, func(t *testing.T) {
 			s := refinertest.New(o)
 			for i := range 10 {
-				post(t, s, "/v1/track", fmt.Sprintf(`{"id":"u%d","event":"%s"}`, i, strings.Repeat("e", 10_000)))
+				body := fmt.Sprintf(`{"id":"u%d","event":"%s"}`, i, strings.Repeat("e", 10_000))
+				call(t, s, request{"POST", "/v1/track", body, map[string]string{"X": strings.Repeat("x", 4_000)}})
 			}
 			calls, r := lines(t, s, 0)
 			if len(calls) != 3 || calls[0].Seq != 8 {

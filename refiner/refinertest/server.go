@@ -22,8 +22,7 @@ func (s *Sandbox) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Sandbox) serve(ctx context.Context, listener net.Listener, patience time.Duration) error {
 	server := &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
+		ReadHeaderTimeout: 10 * time.Second, // none for the body: it would end the delays of faults
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
