@@ -66,7 +66,7 @@ func (c *caller) judge(it *item, begun time.Time, took time.Duration, err error)
 		At: begun, Took: took, Status: v.status, Error: clip(asRefinerError(err).Message, maxAttemptText),
 	})
 	if v.kind == journal.Dead {
-		v.letter = c.o.letter(it, v, err)
+		v.letter = newLetter(c.o, it, v, err)
 	}
 	return v
 }
@@ -110,8 +110,8 @@ func (c *caller) log(it *item, took time.Duration) {
 
 // lastAnswer is the body of the answer that an error came with, bounded.
 func lastAnswer(err error) string {
-	var e *refiner.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*refiner.Error](err)
+	if !ok {
 		return ""
 	}
 	return clip(string(e.Body[:min(len(e.Body), maxAnswerKept)]), maxAnswerKept)

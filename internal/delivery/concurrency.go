@@ -97,14 +97,12 @@ func (c *concurrency) try() {
 	if c.base == c.least {
 		c.down = false
 	}
-	next := c.base
 	if c.down {
-		next = max(c.least, int(float64(c.base)*shrink))
+		c.limit = max(c.least, int(float64(c.base)*shrink))
 	} else {
-		next = min(c.most, int(float64(c.base)*c.growth+0.5))
+		c.limit = min(c.most, int(float64(c.base)*c.growth+0.5))
 	}
-	c.trying = next != c.base
-	c.limit = next
+	c.trying = c.limit != c.base
 }
 
 // judge compares the trial with the base, keeps the better one and says how to go on.

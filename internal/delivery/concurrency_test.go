@@ -1,10 +1,11 @@
 package delivery
 
 import (
-	"container/heap"
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,6 @@ func knee(d time.Duration, n int) server {
 // simulation keeps the server as busy as the concurrency allows: there is always a call waiting.
 type simulation struct {
 	c       *concurrency
-	server  server
 	random  *rand.Rand
 	now     instant
 	flying  flights
@@ -56,13 +56,16 @@ type flight struct {
 	epoch      int
 }
 
+// flights are in the order of their ends, the first end last.
 type flights []flight
 
-func (f flights) Len() int           { return len(f) }
-func (f flights) Less(i, j int) bool { return f[i].end < f[j].end }
-func (f flights) Swap(i, j int)      { f[i], f[j] = f[j], f[i] }
-func (f *flights) Push(x any)        { *f = append(*f, x.(flight)) }
-func (f *flights) Pop() any {
+func (f *flights) push(added flight) {
+	at, _ := slices.BinarySearchFunc(*f, added.end, func(f flight, end instant) int { return cmp.Compare(end, f.end) })
+	*f = slices.Insert(*f, at, added)
+}
+
+// pop takes the flight away that ends first: the last one.
+func (f *flights) pop() flight {
 	last := (*f)[len(*f)-1]
 	*f = (*f)[:len(*f)-1]
 	return last
@@ -79,9 +82,9 @@ func (s *simulation) run(server server, d time.Duration) (rate, limit float64) {
 	for {
 		for len(s.flying) < s.c.limit {
 			took := server(len(s.flying)+1, s.random)
-			heap.Push(&s.flying, flight{start: s.now, end: s.now + took, epoch: s.c.epoch})
+			s.flying.push(flight{start: s.now, end: s.now + took, epoch: s.c.epoch})
 		}
-		f := heap.Pop(&s.flying).(flight)
+		f := s.flying.pop()
 		s.limits += float64(s.c.limit) * float64(f.end-s.now)
 		s.weights += float64(f.end - s.now)
 		s.now = f.end

@@ -107,8 +107,7 @@ func retry(v verdict, wait time.Duration, tried journal.Retry, now time.Time, re
 
 // asRefinerError takes an error that is none of the client's for trouble that passes.
 func asRefinerError(err error) *refiner.Error {
-	var e *refiner.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*refiner.Error](err); ok {
 		return e
 	}
 	return &refiner.Error{Class: refiner.ClassTemporary, Message: err.Error(), Err: err}

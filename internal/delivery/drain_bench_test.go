@@ -24,6 +24,7 @@ func BenchmarkDrain(b *testing.B) {
 }
 
 func drain(b *testing.B, delay time.Duration) {
+	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	j, err := journal.Open(ctx, journal.Options{Dir: b.TempDir()})

@@ -71,10 +71,11 @@ func (d *disk) outcome(n int) journal.Outcome {
 	return all[0]
 }
 
-func (d *disk) retry(n int) journal.Retry {
+// retry is what is remembered of the first event's attempts.
+func (d *disk) retry() journal.Retry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.retries[d.entries[n].Position]
+	return d.retries[d.entries[0].Position]
 }
 
 // diskLog is a Log as one process sees it.
@@ -281,10 +282,11 @@ func trackOf(user, event string) journal.Entry {
 	return journal.Entry{Type: "track", Body: fmt.Appendf(nil, `{"userId":%q,"event":%q}`, user, event)}
 }
 
-func documented(t testing.TB) *mapping.Mapper {
+func documented(tb testing.TB) *mapping.Mapper {
+	tb.Helper()
 	m, err := mapping.New(mapping.Settings{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }

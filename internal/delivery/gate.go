@@ -40,9 +40,6 @@ func (g *gate) refuse(reason string, now instant, wall time.Time) bool {
 	return news
 }
 
-// due reports whether a probe should start now.
-func (g *gate) due(now instant) bool { return g.closed && !g.probing && g.next <= now }
-
 // accepted takes a probe's good answer.
 func (g *gate) accepted() {
 	g.probing = false

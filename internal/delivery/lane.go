@@ -158,10 +158,14 @@ func (ls *lanes) leave(l *lane, now instant) {
 // waitingLanes is a heap by the time at which lanes get ready.
 type waitingLanes []*lane
 
-func (w waitingLanes) Len() int           { return len(w) }
-func (w waitingLanes) Less(i, j int) bool { return w[i].until < w[j].until }
-func (w waitingLanes) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
-func (w *waitingLanes) Push(x any)        { *w = append(*w, x.(*lane)) }
+func (w *waitingLanes) Len() int           { return len(*w) }
+func (w *waitingLanes) Less(i, j int) bool { return (*w)[i].until < (*w)[j].until }
+func (w *waitingLanes) Swap(i, j int)      { (*w)[i], (*w)[j] = (*w)[j], (*w)[i] }
+
+func (w *waitingLanes) Push(x any) {
+	l, _ := x.(*lane) // heap.Push is given nothing else
+	*w = append(*w, l)
+}
 
 func (w *waitingLanes) Pop() any {
 	old := *w

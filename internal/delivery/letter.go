@@ -16,16 +16,16 @@ const (
 	maxAnswerKept   = 10 << 10 // bytes of the last answer
 )
 
-// letter makes the dead letter of an event whose latest call ended in v and err. It holds what an operator needs
+// newLetter makes the dead letter of an event whose latest call ended in v and err. It holds what an operator needs
 // to understand the case and to send the event again; nothing in it comes near the API key.
-func (o *Options) letter(it *item, v verdict, err error) *journal.DeadLetter {
+func newLetter(o *Options, it *item, v verdict, err error) *journal.DeadLetter {
 	l := &journal.DeadLetter{
 		Destination: o.Name,
 		Position:    it.entry.Position,
 		MessageID:   it.entry.MessageID,
 		Source:      it.entry.Source,
 		User:        it.key,
-		Type:        o.typeOf(it),
+		Type:        typeOf(it, o.Limits),
 		ReceivedAt:  it.entry.ReceivedAt,
 		RequestIP:   it.entry.RequestIP,
 		Event:       it.entry.Body,
@@ -45,11 +45,11 @@ func (o *Options) letter(it *item, v verdict, err error) *journal.DeadLetter {
 }
 
 // typeOf is the type of the event's message.
-func (o *Options) typeOf(it *item) string {
+func typeOf(it *item, limits event.Limits) string {
 	if it.entry.Type != "" {
 		return it.entry.Type
 	}
-	e, err := event.Parse(it.entry.Body, o.Limits)
+	e, err := event.Parse(it.entry.Body, limits)
 	if err != nil {
 		return ""
 	}

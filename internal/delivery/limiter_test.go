@@ -38,9 +38,9 @@ func (s countingServer) between(from, to instant) int {
 
 // limit is what the tests need of both limiters.
 type limit interface {
-	wait(instant) time.Duration
-	start(instant)
-	end(instant)
+	wait(now instant) time.Duration
+	start(now instant)
+	end(now instant)
 }
 
 type userLimit struct{ window }

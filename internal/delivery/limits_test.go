@@ -131,7 +131,7 @@ func TestRetryAfterPausesTheKey(t *testing.T) {
 			if calls := client.seen(); len(calls) != 4 || !calls[1].at.Equal(begun.Add(test.want)) {
 				t.Errorf("calls %v, want the second after %s", calls, test.want)
 			}
-			if got := d.outcome(0); got.Attempts != 1 || !d.retry(0).First.IsZero() {
+			if got := d.outcome(0); got.Attempts != 1 || !d.retry().First.IsZero() {
 				t.Errorf("%d attempts, want 1: a 429 is none", got.Attempts)
 			}
 		})

@@ -125,10 +125,10 @@ func orDefault[T int | int64 | time.Duration](value, otherwise T) T {
 func (o Options) validate() error {
 	var problems []error
 	if o.Name == "" {
-		problems = append(problems, errors.New("Name is missing"))
+		problems = append(problems, errors.New("field Name is missing"))
 	}
 	if o.Log == nil || o.Mapper == nil || o.Client == nil {
-		problems = append(problems, errors.New("Log, Mapper and Client are all required"))
+		problems = append(problems, errors.New("fields Log, Mapper and Client are all required"))
 	}
 	for _, field := range []struct {
 		name  string
@@ -143,7 +143,7 @@ func (o Options) validate() error {
 		{"Grace", int64(o.Grace)},
 	} {
 		if field.value < 0 {
-			problems = append(problems, fmt.Errorf("%s is %d, must not be negative", field.name, field.value))
+			problems = append(problems, fmt.Errorf("field %s is %d, must not be negative", field.name, field.value))
 		}
 	}
 	if len(problems) > 0 {

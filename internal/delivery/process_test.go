@@ -18,16 +18,16 @@ type process struct {
 }
 
 // launch starts a worker without limits; options change that.
-func launch(t testing.TB, d *disk, client Client, options ...func(*Options)) *process {
-	t.Helper()
+func launch(tb testing.TB, d *disk, client Client, options ...func(*Options)) *process {
+	tb.Helper()
 	l := d.open()
-	o := Options{Name: "production", Log: l, Mapper: documented(t), Client: client}
+	o := Options{Name: "production", Log: l, Mapper: documented(tb), Client: client}
 	for _, change := range options {
 		change(&o)
 	}
 	w, err := New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{Worker: w, log: l, cancel: cancel, ended: make(chan error, 1)}
@@ -42,7 +42,7 @@ func (p *process) stop() error {
 }
 
 // drain lets time pass until every event has its outcome, and ends the worker.
-func (p *process) drain(t testing.TB) {
+func (p *process) drain(t *testing.T) {
 	t.Helper()
 	p.until(t, func() bool { return p.log.disk.missing() == 0 })
 	if err := p.stop(); err != nil {
@@ -51,7 +51,7 @@ func (p *process) drain(t testing.TB) {
 }
 
 // until lets time pass until the condition holds, at most ten days.
-func (p *process) until(t testing.TB, condition func() bool) {
+func (p *process) until(t *testing.T, condition func() bool) {
 	t.Helper()
 	const step = 5 * time.Millisecond
 	for begun := time.Now(); ; {

@@ -79,6 +79,7 @@ func TestWorkerProperties(t *testing.T) {
 }
 
 func tell(t *testing.T, s story) {
+	t.Helper()
 	x := &teller{
 		story: s, t: t, disk: newDisk(), begun: time.Now(),
 		fate:      rand.New(rand.NewPCG(s.Seed, 3)),

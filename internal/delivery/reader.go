@@ -31,31 +31,28 @@ type reader struct {
 
 // run reads until ctx is cancelled, or until the log is closed or belongs to somebody else.
 func (r *reader) run(ctx context.Context) error {
-	for failures := 0; ; {
+	for failures := 0; ctx.Err() == nil; {
 		entries, err := r.o.Log.Next(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case err == nil:
+			failures = 0
+			r.trouble.clear(ctx)
+			r.hand(ctx, entries)
+		case ctx.Err() != nil: // no wonder
 		case lost(err):
 			return fmt.Errorf("read events: %w", err)
-		case err != nil:
+		default:
 			failures++
 			r.trouble.report(ctx, "reading events", err, failures)
-			if !sleep(ctx, logBackoff(failures)) {
-				return nil
-			}
-			continue
-		}
-		failures = 0
-		r.trouble.clear(ctx)
-		if !r.hand(ctx, entries) {
-			return nil
+			sleep(ctx, logBackoff(failures))
 		}
 	}
+	return nil
 }
 
-// hand maps the entries and passes them on in portions, the first as soon as it is ready.
-func (r *reader) hand(ctx context.Context, entries []journal.Entry) bool {
+// hand maps the entries and passes them on in portions, the first as soon as it is ready. What is left when ctx is
+// cancelled is read again after the next start.
+func (r *reader) hand(ctx context.Context, entries []journal.Entry) {
 	for len(entries) > 0 {
 		var portion []*item
 		size := 0
@@ -69,10 +66,9 @@ func (r *reader) hand(ctx context.Context, entries []journal.Entry) bool {
 		select {
 		case r.out <- portion:
 		case <-ctx.Done():
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // item maps an entry. Its body is copied: it would otherwise keep the whole pack in memory for as long as the event
@@ -98,7 +94,7 @@ func (r *reader) mapTo(it *item) {
 				slog.String("message_id", it.entry.MessageID),
 				slog.String("stack", string(debug.Stack())))
 			it.verdict = verdict{kind: journal.Dead, reason: reasonMapping, message: "the mapping broke down over this event"}
-			it.verdict.letter = r.o.letter(it, it.verdict, nil)
+			it.verdict.letter = newLetter(r.o, it, it.verdict, nil)
 		}
 	}()
 	e, err := event.Parse(it.entry.Body, r.o.Limits)
@@ -132,8 +128,8 @@ func (r *reader) log(it *item) {
 }
 
 func refused(err error) verdict {
-	var refusal *mapping.Refusal
-	if !errors.As(err, &refusal) {
+	refusal, ok := errors.AsType[*mapping.Refusal](err)
+	if !ok {
 		return verdict{kind: journal.Rejected, reason: reasonMapping, message: err.Error()}
 	}
 	return verdict{kind: journal.Kind(refusal.Outcome), reason: refusal.Reason, message: refusal.Message}

@@ -37,7 +37,7 @@ func TestFailedCallsAreRetried(t *testing.T) {
 				if got := d.outcome(2); got.Kind != journal.Delivered {
 					t.Error("bob waits behind ada")
 				}
-				if got := d.retry(0); got.Attempts != 1 || !got.First.Equal(begun) || got.Next.Sub(begun) < time.Second {
+				if got := d.retry(); got.Attempts != 1 || !got.First.Equal(begun) || got.Next.Sub(begun) < time.Second {
 					t.Errorf("remembered %+v, want one attempt at %s and the next a second later or more", got, begun)
 				}
 				p.drain(t)
@@ -118,7 +118,7 @@ func TestRetriesGoOnAfterARestart(t *testing.T) {
 		if err := p.stop(); err != nil {
 			t.Fatal(err)
 		}
-		before := d.retry(0)
+		before := d.retry()
 		calls := len(client.seen())
 		if calls < 4 || before.Attempts != calls {
 			t.Fatalf("%d calls, %d attempts remembered", calls, before.Attempts)

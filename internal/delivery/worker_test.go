@@ -205,8 +205,8 @@ func TestStopGivesUpCallsAfterTheGracePeriod(t *testing.T) {
 		if took := time.Since(begun); took != 3*time.Second {
 			t.Errorf("stopped after %s, want after the grace period, 3s", took)
 		}
-		if got := d.outcome(0); got.Kind != "" || d.retry(0).Attempts != 0 {
-			t.Errorf("outcome %+v, attempts %d, want neither: nothing is known of the call", got, d.retry(0).Attempts)
+		if got := d.outcome(0); got.Kind != "" || d.retry().Attempts != 0 {
+			t.Errorf("outcome %+v, attempts %d, want neither: nothing is known of the call", got, d.retry().Attempts)
 		}
 	})
 }
@@ -389,7 +389,7 @@ func TestStateWhileDelivering(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := New(Options{KeyPerMinute: -1, WindowBytes: -2})
-	for _, want := range []string{"Name is missing", "Log, Mapper and Client", "KeyPerMinute is -1", "WindowBytes is -2"} {
+	for _, want := range []string{"field Name is missing", "Log, Mapper and Client", "KeyPerMinute is -1", "WindowBytes is -2"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)
 		}
