@@ -15,6 +15,7 @@ const itemOverhead = 768
 type item struct {
 	entry journal.Entry   // Body is the item's own copy; Retry is kept up to date
 	call  refiner.Request // what the mapping made of it
+	typ   string          // of the message
 	tried []journal.Attempt
 	size  int
 

@@ -5,7 +5,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"tanker/event"
 	"tanker/internal/journal"
 )
 
@@ -25,7 +24,7 @@ func newLetter(o *Options, it *item, v verdict, err error) *journal.DeadLetter {
 		MessageID:   it.entry.MessageID,
 		Source:      it.entry.Source,
 		User:        it.key,
-		Type:        typeOf(it, o.Limits),
+		Type:        it.typ,
 		ReceivedAt:  it.entry.ReceivedAt,
 		RequestIP:   it.entry.RequestIP,
 		Event:       it.entry.Body,
@@ -42,18 +41,6 @@ func newLetter(o *Options, it *item, v verdict, err error) *journal.DeadLetter {
 		l.Answer = lastAnswer(err)
 	}
 	return l
-}
-
-// typeOf is the type of the event's message.
-func typeOf(it *item, limits event.Limits) string {
-	if it.entry.Type != "" {
-		return it.entry.Type
-	}
-	e, err := event.Parse(it.entry.Body, limits)
-	if err != nil {
-		return ""
-	}
-	return e.Type()
 }
 
 // clip shortens s to at most limit bytes of valid UTF-8.

@@ -74,7 +74,7 @@ func (r *reader) hand(ctx context.Context, entries []journal.Entry) {
 // item maps an entry. Its body is copied: it would otherwise keep the whole pack in memory for as long as the event
 // waits.
 func (r *reader) item(e journal.Entry) *item {
-	it := &item{entry: e}
+	it := &item{entry: e, typ: e.Type}
 	it.entry.Body = bytes.Clone(e.Body)
 	r.mapTo(it)
 	if !it.callable() {
@@ -93,6 +93,7 @@ func (r *reader) mapTo(it *item) {
 				slog.String("position", it.entry.Position.String()),
 				slog.String("message_id", it.entry.MessageID),
 				slog.String("stack", string(debug.Stack())))
+			it.call = refiner.Request{}
 			it.verdict = verdict{kind: journal.Dead, reason: reasonMapping, message: "the mapping broke down over this event"}
 			it.verdict.letter = newLetter(r.o, it, it.verdict, nil)
 		}
@@ -105,6 +106,7 @@ func (r *reader) mapTo(it *item) {
 	if it.entry.Type != "" {
 		e = e.WithType(it.entry.Type)
 	}
+	it.typ = e.Type()
 	call, err := r.o.Mapper.Map(e)
 	if err != nil {
 		it.verdict = refused(err)
@@ -119,7 +121,11 @@ func (r *reader) mapTo(it *item) {
 
 // log writes the one line of an event that is not called. The refusal's sentence may quote the event, so it stays out.
 func (r *reader) log(it *item) {
-	r.o.Logger.Debug("no call",
+	ctx := context.Background()
+	if !r.o.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	r.o.Logger.LogAttrs(ctx, slog.LevelDebug, "no call",
 		slog.String("position", it.entry.Position.String()),
 		slog.String("message_id", it.entry.MessageID),
 		slog.String("source", it.entry.Source),
