@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -134,6 +135,37 @@ func TestNodeSDK(t *testing.T) {
 			}
 			break
 		}
+	}
+}
+
+// TestReadme carries out the guide of the README.
+func TestReadme(t *testing.T) {
+	requireSDK(t)
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "\n```js\n")
+	code, _, found := strings.Cut(rest, "\n```\n")
+	if !found {
+		t.Fatal("the README has no code of an app")
+	}
+	refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
+	at, _ := startTanker(t, refiner.URL)
+	code = strings.NewReplacer("my-write-key", writeKey, "http://127.0.0.1:8080", at.Gateway).Replace(code)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	node := exec.CommandContext(ctx, "node", "--input-type=module", "--eval", code)
+	if out, err := node.CombinedOutput(); err != nil {
+		t.Fatalf("node: %v\n%s", err, out)
+	}
+	if err := refiner.WaitCalls(ctx, 3); err != nil {
+		t.Fatalf("only %d calls arrived at Refiner: %v", refiner.Stats().Calls, err)
+	}
+	contact, ok := refiner.Contact("u1", "alex@example.com")
+	if !ok || contact.Account == nil || contact.Account.ID() != "acme" || !slices.Equal(contact.EventNames(), []string{"Order Completed"}) {
+		t.Errorf("contact %+v", contact)
 	}
 }
 
