@@ -15,7 +15,9 @@ import (
 	"text/tabwriter"
 )
 
-func main() {
+func main() { os.Exit(start()) }
+
+func start() int {
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	verbose := flag.Bool("v", false, "show the server's log")
 	flag.Parse()
@@ -23,8 +25,9 @@ func main() {
 	defer stop()
 	if err := run(ctx, *only, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func run(ctx context.Context, only string, verbose bool) error {

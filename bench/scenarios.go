@@ -80,7 +80,7 @@ func (b *bench) withServer(ctx context.Context, do func(*tankertest.Process, *re
 	if err != nil {
 		return err
 	}
-	defer r.stop(ctx)
+	defer func() { _ = r.stop(ctx) }() // what was measured stands
 	p, err := b.start(ctx, r.url, unlimited)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func drain(ctx context.Context, b *bench, delay time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer r.stop(ctx)
+	defer func() { _ = r.stop(ctx) }() // what was measured stands
 	r.delay = delay
 	p, err := b.start(ctx, r.url, unlimited+"    enabled: false\n")
 	if err != nil {

@@ -84,8 +84,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // ClassOf returns the class of an error that a call has returned, ClassUnexpected if it is another.
 func ClassOf(err error) Class {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
 	}
 	return ClassUnexpected

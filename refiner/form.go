@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -150,7 +151,7 @@ func (w *formWriter) str() []byte {
 // literal reads a number, true or false.
 func (w *formWriter) literal() []byte {
 	begin := w.pos
-	for bytes.IndexByte([]byte(" \t\r\n,]}"), w.in[w.pos]) < 0 {
+	for strings.IndexByte(" \t\r\n,]}", w.in[w.pos]) < 0 {
 		w.pos++
 	}
 	return w.in[begin:w.pos]

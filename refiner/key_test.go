@@ -70,8 +70,7 @@ func TestKeyIsRedacted(t *testing.T) {
 		})})
 		answer, err := client.Do(context.Background(), identify)
 		check(t, answer.Body)
-		var e *refiner.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*refiner.Error](err); ok {
 			check(t, e, e.Message, e.Body)
 		}
 	}

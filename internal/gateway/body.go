@@ -77,9 +77,9 @@ func (br *bodyReader) readGzip(r *http.Request, l *lease) (*buffer, error) {
 	}
 	defer br.gunzips.Put(z)
 	var unzipped io.Reader = z
-	switch err := z.Reset(&capped{body: r.Body, left: br.limit}); err {
-	case nil:
-	case io.EOF: // no byte at all: an empty body
+	switch err := z.Reset(&capped{body: r.Body, left: br.limit}); {
+	case err == nil:
+	case errors.Is(err, io.EOF): // no byte at all: an empty body
 		unzipped = http.NoBody
 	default:
 		return nil, err

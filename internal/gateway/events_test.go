@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +129,7 @@ func TestTypeIsThePathsType(t *testing.T) {
 	for _, e := range s.log.take() {
 		got = append(got, e.Type)
 	}
-	if diff := cmp.Diff(append(singleEndpoints[:len(singleEndpoints):len(singleEndpoints)], "", ""), got); diff != "" {
+	if diff := cmp.Diff(append(slices.Clip(singleEndpoints), "", ""), got); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
 }

@@ -263,14 +263,14 @@ type countingMetrics struct {
 }
 
 func (m *countingMetrics) Accepted(source string, events, bytes int) {
-	m.add("%s %d events %d bytes", source, events, bytes)
+	m.addf("%s %d events %d bytes", source, events, bytes)
 }
 
 func (m *countingMetrics) Refused(source, reason string, status int) {
-	m.add("%s %s %d", source, reason, status)
+	m.addf("%s %s %d", source, reason, status)
 }
 
-func (m *countingMetrics) add(format string, values ...any) {
+func (m *countingMetrics) addf(format string, values ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lines = append(m.lines, fmt.Sprintf(format, values...))

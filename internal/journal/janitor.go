@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -114,10 +115,7 @@ func (j *Journal) tooFull(bytes uint64) float64 {
 // subject, which tells that otherwise, may be among them.
 func (j *Journal) deleteUpTo(ctx context.Context, seq uint64) error {
 	j.mu.Lock()
-	counts := make(map[string]uint64, len(j.stored))
-	for subject, n := range j.stored {
-		counts[subject] = n
-	}
+	counts := maps.Clone(j.stored)
 	j.mu.Unlock()
 	for subject, n := range counts {
 		if err := j.writeCount(ctx, subject, n); err != nil {

@@ -18,8 +18,8 @@ type recentIDs struct {
 
 type idHash [2]uint64
 
-func newRecentIDs(window time.Duration, max int) *recentIDs {
-	return &recentIDs{window: window, max: max, seed1: maphash.MakeSeed(), seed2: maphash.MakeSeed()}
+func newRecentIDs(window time.Duration, most int) *recentIDs {
+	return &recentIDs{window: window, max: most, seed1: maphash.MakeSeed(), seed2: maphash.MakeSeed()}
 }
 
 func (r *recentIDs) hash(id string) idHash {

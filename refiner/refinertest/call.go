@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -118,9 +119,7 @@ func (c *call) add(fields map[string]any) {
 		c.params = fields
 		return
 	}
-	for name, value := range fields {
-		c.params[name] = value
-	}
+	maps.Copy(c.params, fields)
 }
 
 // parseJSON decodes one JSON object. Numbers keep their text.

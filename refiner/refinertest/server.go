@@ -40,7 +40,7 @@ func (s *Sandbox) serve(ctx context.Context, listener net.Listener, patience tim
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	<-failed
+	<-failed //nolint:errcheck // it says that the server was closed
 	return err
 }
 
@@ -70,7 +70,7 @@ func NewServer(t TB, options Options) *Server {
 	go func() { stopped <- s.serve(ctx, listener, testPatience) }()
 	t.Cleanup(func() {
 		cancel()
-		<-stopped
+		<-stopped //nolint:errcheck // the test is over
 	})
 	return &Server{Sandbox: s, URL: "http://" + listener.Addr().String()}
 }
