@@ -18,8 +18,9 @@ lint: ## formatting, go vet, golangci-lint with .golangci.yaml
 	go vet ./...
 	go run $(LINTER) run ./...
 
-bench: ## all benchmarks
+bench: ## the benchmarks of the parts, then a whole Tanker under load
 	go test -run '^$$' -bench . -benchmem ./...
+	go run ./bench
 
 fuzz-short: ## each fuzz target for $(FUZZTIME)
 	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \

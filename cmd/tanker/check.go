@@ -141,7 +141,7 @@ func checkKey(ctx context.Context, d config.Destination, offline bool) checkDest
 }
 
 func mappingWarnings(d config.Destination) []string {
-	m, err := mapping.New(settingsOf(d))
+	m, err := mapping.New(d.Mapping())
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -161,7 +161,7 @@ func (f *transformFlags) readSettings() (mapping.Settings, error) {
 		if err != nil {
 			return mapping.Settings{}, err
 		}
-		return settingsOf(d), nil
+		return d.Mapping(), nil
 	}
 	return mapping.Settings{}, nil
 }
@@ -180,18 +180,6 @@ func (f *transformFlags) choose(destinations []config.Destination) (config.Desti
 		return config.Destination{}, usagef("transform", "transform: say with --destination which one is meant: %s", known)
 	}
 	return config.Destination{}, usagef("transform", "transform: %s has no destination %q, only %s", f.config, f.destination, known)
-}
-
-// settingsOf is how a destination's events are mapped.
-func settingsOf(d config.Destination) mapping.Settings {
-	s := mapping.Settings{Profile: mapping.Profile(d.Profile)}
-	for _, r := range d.UserAttributes {
-		s.UserAttributes = append(s.UserAttributes, mapping.Rename(r))
-	}
-	for _, r := range d.AccountAttributes {
-		s.AccountAttributes = append(s.AccountAttributes, mapping.Rename(r))
-	}
-	return s
 }
 
 // maxSettings is how large a file with a destination's Config may be, in bytes.

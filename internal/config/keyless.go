@@ -1,17 +1,12 @@
 package config
 
-import "path/filepath"
-
 // LoadWithoutSecrets reads the configuration file at path for a command that calls nobody: none of the keys
 // that it names is looked up, and the environment changes nothing. The error is as Load's.
 func LoadWithoutSecrets(path string) (*Config, error) {
-	data, err := readBounded(path)
-	if err != nil {
+	c, found := Default(), newFindings(path)
+	if err := c.readFile(path, found); err != nil {
 		return nil, err
 	}
-	c, found := Default(), newFindings(path)
-	decode(data, c, found)
-	c.anchor(filepath.Dir(path))
 	c.validate(found)
 	if err := found.err(); err != nil {
 		return nil, err
@@ -25,14 +20,14 @@ func LoadWithoutSecrets(path string) (*Config, error) {
 func LoadForClient(path string, getenv func(string) string) (*Config, error) {
 	c, found := Default(), newFindings(path)
 	if path != "" {
-		data, err := readBounded(path)
-		if err != nil {
+		if err := c.readFile(path, found); err != nil {
 			return nil, err
 		}
-		decode(data, c, found)
-		c.anchor(filepath.Dir(path))
 	}
 	c.override(getenv, found)
 	c.readToken(secretReader{getenv, found})
-	return c, found.err()
+	if err := found.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }

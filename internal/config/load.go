@@ -25,12 +25,9 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	if path == "" {
 		c.fromEnvironment(getenv, found)
 	} else {
-		data, err := readBounded(path)
-		if err != nil {
+		if err := c.readFile(path, found); err != nil {
 			return nil, err
 		}
-		decode(data, c, found)
-		c.anchor(filepath.Dir(path))
 	}
 	c.override(getenv, found)
 	c.readSecrets(getenv, found)
@@ -47,6 +44,17 @@ func (c *Config) Validate() error {
 	found := newFindings("")
 	c.validate(found)
 	return found.err()
+}
+
+// readFile reads the configuration file at path.
+func (c *Config) readFile(path string, found *findings) error {
+	data, err := readBounded(path)
+	if err != nil {
+		return err
+	}
+	decode(data, c, found)
+	c.anchor(filepath.Dir(path))
+	return nil
 }
 
 // readBounded reads a file that a person wrote.

@@ -56,11 +56,7 @@ func (s *server) openLines(ctx context.Context) error {
 
 // newWorker makes what delivers to a destination.
 func (s *server) newWorker(d config.Destination, cursor *journal.Cursor) (*delivery.Worker, error) {
-	mapper, err := mapping.New(mapping.Settings{
-		Profile:           mapping.Profile(d.Profile),
-		UserAttributes:    renames(d.UserAttributes),
-		AccountAttributes: renames(d.AccountAttributes),
-	})
+	mapper, err := mapping.New(d.Mapping())
 	if err != nil {
 		return nil, err
 	}
@@ -143,12 +139,4 @@ func gatewaySources(sources []config.Source) []gateway.Source {
 		list[i] = gateway.Source{Name: s.Name, WriteKey: s.WriteKey.Reveal(), Enabled: s.Enabled}
 	}
 	return list
-}
-
-func renames(list []config.Rename) []mapping.Rename {
-	renames := make([]mapping.Rename, len(list))
-	for i, r := range list {
-		renames[i] = mapping.Rename{From: r.From, To: r.To}
-	}
-	return renames
 }

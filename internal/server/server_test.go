@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -144,173 +142,6 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
-	}
-}
-
-func TestEventsArriveAndAreCounted(t *testing.T) {
-	refiner, endpoint := sandbox(t)
-	r := start(t, testConfig(t, endpoint))
-	for _, event := range []struct{ kind, body string }{
-		{"identify", `{"userId":"u1","traits":{"email":"u1@example.com","plan":"pro"}}`},
-		{"track", `{"userId":"u1","event":"Order Completed"}`},
-		{"track", `{"anonymousId":"a1","event":"Nobody"}`},
-		{"screen", `{"userId":"u1","name":"Home"}`},
-	} {
-		if got := r.send(t, "wk-web", event.kind, event.body); got != 200 {
-			t.Fatalf("%s answered %d", event.kind, got)
-		}
-	}
-	eventually(t, "all four are finished", func() bool { return r.status(t, "production").Pending == 0 })
-
-	s := r.status(t, "production")
-	if s.Accepted != 4 || s.Totals.Delivered != 2 || s.Totals.Rejected["no_identity"] != 1 || s.Totals.Filtered["unsupported_type"] != 1 {
-		t.Errorf("status = %+v", s)
-	}
-	contact, ok := refiner.Contact("u1", "")
-	if !ok || *contact.Email != "u1@example.com" || contact.Attributes["plan"] != "pro" {
-		t.Errorf("contact = %+v, %v", contact, ok)
-	}
-	if names := contact.EventNames(); len(names) != 1 || names[0] != "Order Completed" {
-		t.Errorf("events = %v", names)
-	}
-
-	resp, err := http.Get(r.Admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	metrics, _ := io.ReadAll(resp.Body)
-	for _, want := range []string{
-		`tanker_events_accepted_total{source="web"} 4`,
-		`tanker_outcomes_total{destination="production",kind="delivered",reason=""} 2`,
-		`tanker_outcomes_total{destination="production",kind="rejected",reason="no_identity"} 1`,
-		`tanker_pending_events{destination="production"} 0`,
-		`tanker_delivery_seconds_count{destination="production"} 2`,
-		`tanker_journal_append_seconds_count`,
-		`tanker_journal_max_bytes`,
-		`tanker_calls_total{class="ok",destination="production",status="200"} `,
-	} {
-		if !bytes.Contains(metrics, []byte("\n"+want)) {
-			t.Errorf("no line %q in the metrics", want)
-		}
-	}
-}
-
-func TestRestartGoesOnWhereItWas(t *testing.T) {
-	refiner, endpoint := sandbox(t)
-	c := testConfig(t, endpoint)
-	refiner.SetFaults(refinertest.Fault{Status: 503})
-	first := start(t, c)
-	for i := range 20 {
-		first.send(t, "wk-web", "track", fmt.Sprintf(`{"userId":"u%d","event":"e"}`, i%4))
-	}
-	if err := first.stop(); err != nil {
-		t.Fatal(err)
-	}
-	refiner.SetFaults()
-
-	second := start(t, c)
-	eventually(t, "what the first left is delivered", func() bool { return second.status(t, "production").Pending == 0 })
-	if s := second.status(t, "production"); s.Accepted != 20 || s.Totals.Delivered != 20 {
-		t.Errorf("status = %+v", s)
-	}
-}
-
-func TestSourcesGoToTheirDestinations(t *testing.T) {
-	_, endpoint := sandbox(t)
-	c := testConfig(t, endpoint)
-	testing := destination("testing", endpoint)
-	testing.APIKey = config.NewSecret("another-key-0123456789")
-	c.Destinations = append(c.Destinations, testing)
-	c.Sources = []config.Source{source("all"), source("one", "production"), source("none"), source("off")}
-	c.Sources[2].Destinations = []string{}
-	c.Sources[3].Enabled = false
-	r := start(t, c)
-	for key, want := range map[string]int{"wk-all": 200, "wk-one": 200, "wk-none": 200, "wk-off": 404, "wk-unknown": 401} {
-		if got := r.send(t, key, "track", `{"userId":"u","event":"e"}`); got != want {
-			t.Errorf("%s answered %d, want %d", key, got, want)
-		}
-	}
-	if s := r.status(t, "production"); s.Accepted != 2 {
-		t.Errorf("production: %+v", s)
-	}
-	if s := r.status(t, "testing"); s.Accepted != 1 {
-		t.Errorf("testing: %+v", s)
-	}
-}
-
-func TestDisabledDestinationKeepsItsEvents(t *testing.T) {
-	refiner, endpoint := sandbox(t)
-	c := testConfig(t, endpoint)
-	c.Destinations[0].Enabled = false
-	r := start(t, c)
-	r.send(t, "wk-web", "track", `{"userId":"u","event":"e"}`)
-	if s := r.status(t, "production"); s.State != "disabled" || s.Pending != 1 {
-		t.Errorf("status = %+v", s)
-	}
-	if err := r.stop(); err != nil {
-		t.Fatal(err)
-	}
-	c.Destinations[0].Enabled = true
-	r = start(t, c)
-	eventually(t, "it is delivered", func() bool { return r.status(t, "production").Totals.Delivered == 1 })
-	if contact, ok := refiner.Contact("u", ""); !ok || contact.EventCount != 1 {
-		t.Errorf("contact = %+v, %v", contact, ok)
-	}
-}
-
-func TestRefusedKeyBlocksAndLosesNothing(t *testing.T) {
-	for _, key := range []string{"short", "malformed key, this is one", "unknown-0123456789abcdef"} {
-		t.Run(key, func(t *testing.T) {
-			refiner, endpoint := sandbox(t)
-			c := testConfig(t, endpoint)
-			c.Destinations[0].APIKey = config.NewSecret(key)
-			r := start(t, c)
-			for i := range 10 {
-				r.send(t, "wk-web", "track", fmt.Sprintf(`{"userId":"u%d","event":"e"}`, i))
-			}
-			eventually(t, "blocked", func() bool { return r.status(t, "production").State == "blocked" })
-			if s := r.status(t, "production"); s.Pending != 10 || s.Reason == "" || strings.Contains(s.Reason, key) {
-				t.Errorf("status = %+v, want a reason and 10 pending", s)
-			}
-			r.stop()
-
-			c.Destinations[0].APIKey = config.NewSecret(apiKey)
-			r = start(t, c)
-			eventually(t, "all are delivered", func() bool { return r.status(t, "production").Totals.Delivered == 10 })
-			if contacts := refiner.Contacts(); len(contacts) != 10 {
-				t.Errorf("%d contacts, want 10", len(contacts))
-			}
-		})
-	}
-}
-
-func TestDeadLetterIsShownAndSentAgain(t *testing.T) {
-	refiner, endpoint := sandbox(t)
-	r := start(t, testConfig(t, endpoint))
-	refiner.SetFaults(refinertest.Fault{User: "u1", Status: 422, Body: `{"message":"no"}`})
-	r.send(t, "wk-web", "track", `{"userId":"u1","event":"e"}`)
-	eventually(t, "it is dead", func() bool { return len(r.status(t, "production").Totals.Dead) == 1 })
-	refiner.SetFaults()
-
-	page, err := r.admin.DeadLetters(t.Context(), journal.DeadFilter{Destination: "production", User: "u1"})
-	if err != nil || len(page.Letters) != 1 {
-		t.Fatalf("page = %+v, %v", page, err)
-	}
-	at := page.Letters[0].Position
-	letter, err := r.admin.DeadLetter(t.Context(), "production", at)
-	if err != nil || letter.Status != 422 || letter.Answer != `{"message":"no"}` {
-		t.Errorf("letter = %+v, %v", letter, err)
-	}
-	if err := r.admin.ReplayDead(t.Context(), "production", at); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "it is delivered", func() bool { return r.status(t, "production").Totals.Delivered == 1 })
-	if page, err := r.admin.DeadLetters(t.Context(), journal.DeadFilter{}); err != nil || len(page.Letters) != 0 {
-		t.Errorf("after the replay: %+v, %v", page, err)
-	}
-	if err := r.admin.DiscardDead(t.Context(), "production", at); err == nil {
-		t.Error("a letter that is not there was discarded")
 	}
 }
 
