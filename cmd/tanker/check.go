@@ -170,13 +170,13 @@ func meaning(e *refiner.Error, d config.Destination) (message, hint string) {
 // print shows the report to people.
 func (r *checkReport) print(w io.Writer) {
 	if len(r.Problems) > 0 {
-		fmt.Fprintf(w, "%s is not usable:\n", r.Config)
+		fmt.Fprintf(w, "the configuration (%s) is not usable:\n", r.Config)
 		for _, p := range r.Problems {
 			fmt.Fprintf(w, "  %s\n", plain(config.Problem(p).String()))
 		}
 		return
 	}
-	fmt.Fprintf(w, "%s is right\n", r.Config)
+	fmt.Fprintf(w, "the configuration (%s) is right\n", r.Config)
 	for _, d := range r.Destinations {
 		mark := "ok"
 		switch {

@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 			configure(t, refiner.URL)
 			t.Setenv("KEY", test.key)
 			got := tanker(t, "check")
-			if got.code != test.code || !strings.Contains(got.stdout, "tanker.yaml is right\n") || !strings.Contains(got.stdout, test.want) || got.stderr != "" {
+			if got.code != test.code || !strings.Contains(got.stdout, "the configuration (tanker.yaml) is right\n") || !strings.Contains(got.stdout, test.want) || got.stderr != "" {
 				t.Errorf("%+v\nwant %s", got, test.want)
 			}
 			var r checkReport
@@ -65,7 +65,7 @@ func TestCheckOffline(t *testing.T) {
 	configure(t, "http://127.0.0.1:1")
 	t.Setenv("KEY", refinerKey)
 	got := tanker(t, "check", "--offline")
-	if got.code != 0 || got.stdout != "tanker.yaml is right\n  --  production: not asked\n" {
+	if got.code != 0 || got.stdout != "the configuration (tanker.yaml) is right\n  --  production: not asked\n" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -74,7 +74,7 @@ func TestCheckShowsProblems(t *testing.T) {
 	configure(t, "nowhere")
 	t.Setenv("KEY", "")
 	got := tanker(t, "check")
-	want := `tanker.yaml is not usable:
+	want := `the configuration (tanker.yaml) is not usable:
   tanker.yaml:2: destinations[0].api_key_env: the environment variable KEY is not set
   tanker.yaml:2: destinations[0].endpoint: "nowhere" is no address of an API: write it like https://api.refiner.io
 `
