@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const benchBody = 1024
@@ -53,7 +57,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkEngine publishes to JetStream itself, to compare: one message of 1 KB at a time.
+// BenchmarkEngine publishes to JetStream itself, to compare: events of 1 KB as a message each, one at a time and in
+// atomic batches, and many as one message.
 func BenchmarkEngine(b *testing.B) {
 	body := noise(rand.New(rand.NewPCG(1, 2)), benchBody)
 	b.Run("singles", func(b *testing.B) {
@@ -65,6 +70,55 @@ func BenchmarkEngine(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	})
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("atomic=%d", n), func(b *testing.B) { atomicBatches(b, body, n) })
+	}
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("one message of %d", n), func(b *testing.B) {
+			j := openForBench(b)
+			data := bytes.Repeat(body, n)
+			b.ResetTimer()
+			for range b.N {
+				if _, err := j.js.Publish(context.Background(), "events.web.local", data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// atomicBatches publishes as NATS's ADR-50 lays down: the messages of a batch carry its id and their number, the last
+// one asks to commit and is answered.
+func atomicBatches(b *testing.B, body []byte, n int) {
+	j := openForBench(b)
+	_, err := j.js.CreateStream(context.Background(), jetstream.StreamConfig{
+		Name: "ATOMIC", Subjects: []string{"atomic"}, Storage: jetstream.FileStorage, AllowAtomicPublish: true,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn := j.embedded.conn
+	b.ResetTimer()
+	for batch := range b.N {
+		for i := 1; i <= n; i++ {
+			msg := &nats.Msg{Subject: "atomic", Data: body, Header: nats.Header{
+				"Nats-Batch-Id": {strconv.Itoa(batch)}, "Nats-Batch-Sequence": {strconv.Itoa(i)},
+			}}
+			if i < n {
+				if err := conn.PublishMsg(msg); err != nil {
+					b.Fatal(err)
+				}
+				continue
+			}
+			msg.Header["Nats-Batch-Commit"] = []string{"1"}
+			answer, err := conn.RequestMsg(msg, 10*time.Second)
+			if err != nil || bytes.Contains(answer.Data, []byte(`"error"`)) {
+				b.Fatal(err, answer)
+			}
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
 // BenchmarkRead reads and finishes events of 1 KB that were stored one at a time, and 64 at a time.
