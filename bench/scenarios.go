@@ -208,9 +208,16 @@ func post(ctx context.Context, url string, body []byte) error {
 }
 
 func processorTime(ctx context.Context, b *bench) (string, error) {
-	const events = 10_000
-	var process *tankertest.Process
-	err := b.withServer(ctx, func(p *tankertest.Process, r *refiner) error {
+	p, err := b.inAndOut(ctx, 10_000)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%.2f s", p.CPU().Seconds()), nil
+}
+
+// inAndOut sends events one by one, waits until they have arrived and returns the process, stopped.
+func (b *bench) inAndOut(ctx context.Context, events int64) (process *tankertest.Process, err error) {
+	err = b.withServer(ctx, func(p *tankertest.Process, r *refiner) error {
 		process = p
 		l := loadFor(p)
 		l.events = events
@@ -219,10 +226,7 @@ func processorTime(ctx context.Context, b *bench) (string, error) {
 		}
 		return tankertest.Await(ctx, func() (bool, error) { return r.calls.Load() >= events, nil })
 	})
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%.2f s", process.CPU().Seconds()), nil
+	return process, err
 }
 
 func idle(ctx context.Context, b *bench) (text string, err error) {
@@ -255,21 +259,12 @@ func resident(pid int) (int, error) {
 
 func disk(ctx context.Context, b *bench) (string, error) {
 	const events = 20_000
-	var process *tankertest.Process
-	err := b.withServer(ctx, func(p *tankertest.Process, r *refiner) error {
-		process = p
-		l := loadFor(p)
-		l.events = events
-		if _, err := l.run(ctx); err != nil {
-			return err
-		}
-		return tankertest.Await(ctx, func() (bool, error) { return r.calls.Load() >= events, nil })
-	})
+	p, err := b.inAndOut(ctx, events)
 	if err != nil {
 		return "", err
 	}
 	var size int64
-	err = filepath.WalkDir(process.DataDir(), func(_ string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(p.DataDir(), func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
