@@ -12,8 +12,9 @@ import (
 )
 
 const deadHelp = `Usage: tanker dead list    [FILTERS] [--json]
-       tanker dead show    POSITION [--destination NAME] [--json]
-       tanker dead replay  POSITION… [--destination NAME]  or  --all [FILTERS]
+       tanker dead show    POSITION [--destination NAME] [--json | --event]
+       tanker dead replay  POSITION… [--destination NAME]  or  --all [FILTERS]  [--dry-run]
+       tanker dead replay  POSITION  [--destination NAME] --edit FILE  [--dry-run]
        tanker dead discard POSITION… [--destination NAME]  or  --all [FILTERS] --yes
 
 A dead letter is an event that Refiner refused, or that could not be delivered in all the time it was
@@ -21,8 +22,15 @@ tried. It is kept with the call, the last answer and all attempts.
 
   list      shows them, the oldest first
   show      shows one in full
-  replay    accepts the event anew, behind what its user already has waiting, and deletes the letter
+  replay    accepts the event anew, behind what its user already has waiting, and deletes the letter;
+            with --dry-run it only shows the calls that this would send
   discard   deletes the letter for good
+
+To correct an event, take it out, change it, look what becomes of it, and send it:
+
+  tanker dead show 17.0 --event > event.json
+  tanker dead replay 17.0 --edit event.json --dry-run
+  tanker dead replay 17.0 --edit event.json
 
 POSITION is what list shows first, such as 17.0. Where a server has several destinations, --destination
 says which one's letter is meant. FILTERS are --destination, --reason, --user, --since and --until; times
@@ -35,12 +43,15 @@ type deadFlags struct {
 	filter       journal.DeadFilter
 	since, until string
 	all, yes     bool
+	dryRun       bool
+	edit         string
 	asJSON       bool
+	onlyEvent    bool
 	limit        int
 }
 
 // runDead looks at dead letters, and changes what becomes of them.
-func runDead(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
+func runDead(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
 	f, words, err := parseDeadFlags(args, stdout)
 	if err != nil {
 		return err
@@ -59,7 +70,7 @@ func runDead(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Write
 	if err != nil {
 		return err
 	}
-	return explainRemote(verb(ctx, &deadCommand{deadFlags: f, verb: words[0], words: words[1:], server: client, out: stdout}))
+	return explainRemote(verb(ctx, &deadCommand{deadFlags: f, verb: words[0], words: words[1:], server: client, in: stdin, out: stdout}))
 }
 
 func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error) {
@@ -74,7 +85,10 @@ func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error
 	fs.IntVar(&f.limit, "limit", 100, "list `N` letters at the most; 0 lists all")
 	fs.BoolVar(&f.all, "all", false, "replay or discard every letter that the filters select")
 	fs.BoolVar(&f.yes, "yes", false, "with discard --all: really delete them")
-	fs.BoolVar(&f.asJSON, "json", false, "print JSON: list one letter on each line, show one object")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "with replay: show how many letters and which calls would be sent, and send nothing")
+	fs.StringVar(&f.edit, "edit", "", "with replay: send the corrected event in `FILE` (- for standard input) in the place of the letter's")
+	fs.BoolVar(&f.onlyEvent, "event", false, "with show: print the event alone, as it was sent")
+	fs.BoolVar(&f.asJSON, "json", false, "print JSON: list and replay --dry-run one letter on each line, show one object")
 	words, err := parseFlags(fs, deadHelp, args, stdout)
 	if err != nil {
 		return f, nil, err
@@ -118,6 +132,7 @@ type deadCommand struct {
 	verb   string
 	words  []string // positions
 	server *admin.Client
+	in     io.Reader
 	out    io.Writer
 }
 

@@ -24,7 +24,7 @@ func listDead(ctx context.Context, c *deadCommand) error {
 	}
 	t := newTable("POSITION", "DESTINATION", "DIED", "TYPE", "USER", "REASON", "MESSAGE")
 	n, more, err := c.each(ctx, c.limit, func(l journal.DeadLetter) error {
-		t.add(l.Position.String(), l.Destination, l.At.UTC().Format(time.RFC3339), l.Type, short(l.User, 32), l.Reason, short(l.Message, 60))
+		t.add(l.Position.String(), l.Destination, l.At.UTC().Format(time.RFC3339), typeText(l.Type, l.ReplayOf), short(l.User, 32), l.Reason, short(l.Message, 60))
 		return nil
 	})
 	if err != nil {
@@ -58,8 +58,12 @@ func showDead(ctx context.Context, c *deadCommand) error {
 	if err != nil {
 		return err
 	}
-	if c.asJSON {
+	switch {
+	case c.asJSON:
 		return printJSON(c.out, letter)
+	case c.onlyEvent:
+		_, err := fmt.Fprintf(c.out, "%s\n", letter.Event)
+		return err
 	}
 	printLetter(c.out, letter)
 	return nil
@@ -73,7 +77,7 @@ func printLetter(w io.Writer, l journal.DeadLetter) {
 	}
 	for _, field := range [][2]string{
 		{"position", l.Position.String()}, {"destination", l.Destination}, {"died", l.At.UTC().Format(time.RFC3339)},
-		{"reason", l.Reason}, {"", l.Message}, {"message id", l.MessageID}, {"source", l.Source}, {"type", l.Type},
+		{"reason", l.Reason}, {"", l.Message}, {"message id", l.MessageID}, {"source", l.Source}, {"type", typeText(l.Type, l.ReplayOf)},
 		{"user", l.User}, {"received", l.ReceivedAt.UTC().Format(time.RFC3339Nano)}, {"call", l.Method + " " + l.Path},
 		{"last answer", answer},
 	} {
@@ -95,6 +99,14 @@ func printLetter(w io.Writer, l journal.DeadLetter) {
 	}
 }
 
+// typeText is an event's type, and what it repeats if it is a replay.
+func typeText(typ string, replayOf journal.Position) string {
+	if replayOf == 0 {
+		return typ
+	}
+	return typ + ", replay of " + replayOf.String()
+}
+
 // indented lays JSON out in lines. Characters that could command a terminal are dots, as everywhere.
 func indented(data json.RawMessage) string {
 	var b bytes.Buffer
@@ -108,11 +120,6 @@ func indented(data json.RawMessage) string {
 	return "  " + string(bytes.Join(lines, []byte("\n")))
 }
 
-// replayDead has letters sent again.
-func replayDead(ctx context.Context, c *deadCommand) error {
-	return c.change(ctx, "sent again", c.server.ReplayDead)
-}
-
 // discardDead deletes letters.
 func discardDead(ctx context.Context, c *deadCommand) error {
 	if c.all && !c.yes {
@@ -120,52 +127,46 @@ func discardDead(ctx context.Context, c *deadCommand) error {
 		if err != nil {
 			return err
 		}
-		return withHint(fmt.Errorf("dead discard: this would delete %s letters for good", number(n)), "add --yes to do it")
+		return withHint(fmt.Errorf("dead discard: this would delete %s for good", plural(n, "letter")), "add --yes to do it")
 	}
-	return c.change(ctx, "discarded", c.server.DiscardDead)
+	n, err := c.change(ctx, func(ctx context.Context, destination string, at journal.Position) (bool, error) {
+		err := c.server.DiscardDead(ctx, destination, at)
+		return err == nil, err
+	})
+	if n > 0 || err == nil {
+		fmt.Fprintf(c.out, "%s discarded\n", plural(n, "letter"))
+	}
+	return err
 }
 
-// change does something to the letters that are named, or to all that the filter selects, and says how many
-// they were.
-func (c *deadCommand) change(ctx context.Context, done string, do func(context.Context, string, journal.Position) error) error {
+// change does something to the letters that are named, or to all that the filter selects, and counts those for which
+// it says true.
+func (c *deadCommand) change(ctx context.Context, do func(context.Context, string, journal.Position) (bool, error)) (int, error) {
 	positions, err := c.positions()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if c.all == (len(positions) > 0) {
-		return usagef("dead", "dead %s: name letters by their positions, or say --all", c.verb)
+		return 0, usagef("dead", "dead %s: name letters by their positions, or say --all", c.verb)
 	}
-	var n int
+	n := 0
+	each := func(destination string, at journal.Position) error {
+		done, err := do(ctx, destination, at)
+		if done {
+			n++
+		}
+		return err
+	}
 	if c.all {
 		if c.filter.Until.IsZero() {
 			c.filter.Until = time.Now() // a letter that dies again in the meantime is not taken twice
 		}
-		n, _, err = c.each(ctx, 0, func(l journal.DeadLetter) error { return do(ctx, l.Destination, l.Position) })
-	} else {
-		n, err = c.changeEach(ctx, positions, do)
+		_, _, err = c.each(ctx, 0, func(l journal.DeadLetter) error { return each(l.Destination, l.Position) })
+		return n, err
 	}
-	fmt.Fprintf(c.out, "%s %s\n", plural(n, "letter"), done)
-	return err
-}
-
-// changeEach does something to the letters at these positions.
-func (c *deadCommand) changeEach(ctx context.Context, positions []journal.Position, do func(context.Context, string, journal.Position) error) (int, error) {
 	destination, err := c.destination(ctx)
-	if err != nil {
-		return 0, err
+	for i := 0; i < len(positions) && err == nil; i++ {
+		err = each(destination, positions[i])
 	}
-	for i, at := range positions {
-		if err := do(ctx, destination, at); err != nil {
-			return i, err
-		}
-	}
-	return len(positions), nil
-}
-
-// plural writes how many there are of a thing.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return number(n) + " " + thing + "s"
+	return n, err
 }

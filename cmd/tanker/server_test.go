@@ -128,7 +128,7 @@ func TestServeStatusAndDead(t *testing.T) {
 	if got := tanker(t, "dead", "discard", second, "--destination", "refiner"); got.stdout != "1 letter discarded\n" {
 		t.Errorf("discard: %+v", got)
 	}
-	if got := tanker(t, "dead", "discard", "--all"); got.code != 1 || !strings.Contains(got.stderr, "would delete 1 letters") || !strings.Contains(got.stderr, "--yes") {
+	if got := tanker(t, "dead", "discard", "--all"); got.code != 1 || !strings.Contains(got.stderr, "would delete 1 letter for good") || !strings.Contains(got.stderr, "--yes") {
 		t.Errorf("discard --all: %+v", got)
 	}
 	if got := tanker(t, "dead", "replay", "--all"); got.stdout != "1 letter sent again\n" {
@@ -143,6 +143,70 @@ func TestServeStatusAndDead(t *testing.T) {
 		if got.code != 1 || !strings.Contains(got.stderr, "not found\nhint: ") {
 			t.Errorf("dead %s again: %+v", args, got)
 		}
+	}
+}
+
+// TestDeadLettersAreCorrected tells what an operator does about events that Refiner refuses.
+func TestDeadLettersAreCorrected(t *testing.T) {
+	refiner, gateway := serving(t)
+	refiner.SetFaults(refinertest.Fault{User: "bad", Status: 422, Body: `{"message":"no such luck"}`})
+	post(t, gateway, "wk", "track", `{"userId":"bad","event":"One"}`)
+	post(t, gateway, "wk", "identify", `{"userId":"bad","traits":{"n":12345678901234567890}}`)
+	settled(t)
+	lines := strings.Split(tanker(t, "dead", "list").stdout, "\n")
+	first := strings.Fields(lines[1])[0]
+
+	want := "2 letters would be sent again\n  1  POST /v1/identify-user\n  1  POST /v1/track-event\n\nPOSITION"
+	got := tanker(t, "dead", "replay", "--all", "--dry-run")
+	if !strings.HasPrefix(got.stdout, want) || !strings.Contains(got.stdout, `track     bad   /v1/track-event {"id":"bad","event":"One"}`) {
+		t.Errorf("dry run: %+v", got)
+	}
+	if got := tanker(t, "dead", "replay", "--all", "--dry-run", "--reason", "refused_400"); got.stdout != "0 letters would be sent again\n" {
+		t.Errorf("dry run of nothing: %+v", got)
+	}
+	if got := tanker(t, "dead", "replay", "--all", "--dry-run", "--json"); strings.Count(got.stdout, "\n") != 2 || !strings.Contains(got.stdout, "12345678901234567890") {
+		t.Errorf("dry run, JSON: %+v", got)
+	}
+
+	event := tanker(t, "dead", "show", first, "--event").stdout
+	for name, test := range map[string]struct{ file, want string }{
+		"half an event": {event[:9], "tanker: this event cannot be sent"},
+		"no use":        {`{"event":"One"}`, "it would be rejected: no_identity"},
+		"nothing":       {"", "edit.json is empty"},
+	} {
+		if err := os.WriteFile("edit.json", []byte(test.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := tanker(t, "dead", "replay", first, "--edit", "edit.json")
+		if got.code != 1 || !strings.Contains(got.stderr, test.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if err := os.WriteFile("edit.json", []byte(strings.Replace(event, "bad", "good", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got = tanker(t, "dead", "replay", first, "--edit", "edit.json", "--dry-run")
+	if !strings.HasPrefix(got.stdout, "1 letter would be sent again\n") || !strings.Contains(got.stdout, `"id": "good"`) {
+		t.Errorf("dry run of an edit: %+v", got)
+	}
+	if got := tanker(t, "dead", "replay", "--all", "--edit", "edit.json"); got.code != 2 {
+		t.Errorf("one event for all: %+v", got)
+	}
+	if got := tanker(t, "dead", "replay", first, "--edit", "edit.json"); got.stdout != "1 letter sent again\n" {
+		t.Errorf("edit: %+v", got)
+	}
+	settled(t)
+	contact, ok := refiner.Contact("good", "")
+	if names := contact.EventNames(); !ok || len(names) != 1 || names[0] != "One" {
+		t.Errorf("Refiner has %v of good", names)
+	}
+
+	if got := tanker(t, "dead", "replay", "--all"); got.stdout != "1 letter sent again\n" {
+		t.Errorf("replay --all: %+v", got)
+	}
+	settled(t)
+	if got := tanker(t, "dead", "list"); !strings.Contains(got.stdout, "identify, replay of ") {
+		t.Errorf("a replay that died again: %+v", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"tanker/internal/history"
 	"tanker/internal/journal"
 )
 
@@ -31,6 +32,8 @@ func writeFailure(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		writeError(w, http.StatusNotFound, err.Error(), "tanker dead list shows what there is")
+	case errors.Is(err, history.ErrEvent):
+		writeError(w, http.StatusUnprocessableEntity, err.Error(), "")
 	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
 		writeError(w, http.StatusServiceUnavailable, err.Error(), "try again; /ready says when it works")
 	default:

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"tanker/internal/config"
+	"tanker/internal/history"
 	"tanker/internal/journal"
 )
 
@@ -35,7 +37,7 @@ func NewClient(address string, token config.Secret) *Client {
 	}
 	return &Client{
 		base: strings.TrimRight(base, "/"), token: token,
-		http: &http.Client{Timeout: time.Minute},
+		http: &http.Client{},
 	}
 }
 
@@ -66,9 +68,17 @@ func (c *Client) DeadLetter(ctx context.Context, destination string, at journal.
 	return letter, c.do(ctx, http.MethodGet, letterPath(destination, at), &letter)
 }
 
-// ReplayDead has one dead letter sent again.
-func (c *Client) ReplayDead(ctx context.Context, destination string, at journal.Position) error {
-	return c.do(ctx, http.MethodPost, letterPath(destination, at)+"/replay", nil)
+// PreviewDead asks what would be sent if a dead letter were sent again; corrected, if there is any, in the place of
+// its event.
+func (c *Client) PreviewDead(ctx context.Context, destination string, at journal.Position, corrected []byte) (history.Mapped, error) {
+	var mapped history.Mapped
+	path := letterPath(destination, at) + "/replay?" + paramDryRun + "=true"
+	return mapped, c.send(ctx, http.MethodPost, path, corrected, &mapped)
+}
+
+// ReplayDead has one dead letter sent again; corrected, if there is any, in the place of its event.
+func (c *Client) ReplayDead(ctx context.Context, destination string, at journal.Position, corrected []byte) error {
+	return c.send(ctx, http.MethodPost, letterPath(destination, at)+"/replay", corrected, nil)
 }
 
 // DiscardDead has one dead letter deleted.
@@ -80,21 +90,20 @@ func letterPath(destination string, at journal.Position) string {
 	return "/api/v1/dead/" + url.PathEscape(destination) + "/" + at.String()
 }
 
-// do makes a request and reads its answer into result.
+// do makes a request without a body and reads its answer into result.
 func (c *Client) do(ctx context.Context, method, path string, result any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, nil)
+	return c.send(ctx, method, path, nil, result)
+}
+
+// send makes a request and reads its answer into result, if that is not nil.
+func (c *Client) send(ctx context.Context, method, path string, body []byte, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	resp, err := c.open(ctx, method, path, body)
 	if err != nil {
-		return fmt.Errorf("ask the server: %w", err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask the server: %w", err)
+		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return refused(resp)
-	}
 	if result == nil {
 		return nil
 	}
@@ -102,6 +111,27 @@ func (c *Client) do(ctx context.Context, method, path string, result any) error 
 		return fmt.Errorf("read the server's answer: %w", err)
 	}
 	return nil
+}
+
+// answerTimeout is how long an answer may take that is not read piece by piece.
+const answerTimeout = time.Minute
+
+// open makes a request and returns its answer, if that is a success. The caller closes its body.
+func (c *Client) open(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask the server: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask the server: %w", err)
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		defer resp.Body.Close()
+		return nil, refused(resp)
+	}
+	return resp, nil
 }
 
 func refused(resp *http.Response) error {

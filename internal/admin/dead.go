@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -104,11 +105,45 @@ func (h *Handler) showDead(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// replayDead answers POST /api/v1/dead/{destination}/{position}/replay.
+// replayDead answers POST /api/v1/dead/{destination}/{position}/replay. A body is the event to be sent in the place of
+// the letter's. With dry_run=true nothing is sent, and the answer says what would be.
 func (h *Handler) replayDead(w http.ResponseWriter, r *http.Request) {
+	dry, err := parseBool(r.URL.Query(), paramDryRun)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, err.Error(), "")
+		return
+	}
+	corrected, err := io.ReadAll(r.Body)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, fmt.Sprintf("the event was not read: %v", err), "")
+		return
+	}
 	h.withLetter(w, r, func(b Backend, destination string, at journal.Position) {
-		h.change(w, "dead letter sent again", b.ReplayDead(r.Context(), destination, at), destination, at)
+		if !dry {
+			h.change(w, "dead letter sent again", b.ReplayDead(r.Context(), destination, at, corrected), destination, at)
+			return
+		}
+		mapped, err := b.PreviewDead(r.Context(), destination, at, corrected)
+		if err != nil {
+			writeFailure(w, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, mapped)
 	})
+}
+
+// paramDryRun asks what a change would do.
+const paramDryRun = "dry_run"
+
+func parseBool(q url.Values, name string) (bool, error) {
+	switch text := q.Get(name); text {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s=%q is neither true nor false", name, text)
+	}
 }
 
 // discardDead answers DELETE /api/v1/dead/{destination}/{position}.

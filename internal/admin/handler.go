@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"tanker/internal/config"
+	"tanker/internal/history"
 	"tanker/internal/journal"
 )
 
@@ -24,10 +25,12 @@ type Backend interface {
 	Status(ctx context.Context) (Status, error)
 	// DeadLetters lists dead letters.
 	DeadLetters(ctx context.Context, filter journal.DeadFilter) (journal.DeadPage, error)
-	// DeadLetter reads one. Errors of this and the next two: journal.ErrNotFound.
+	// DeadLetter reads one. Errors of this and the next three: journal.ErrNotFound.
 	DeadLetter(ctx context.Context, destination string, at journal.Position) (journal.DeadLetter, error)
-	// ReplayDead sends one again.
-	ReplayDead(ctx context.Context, destination string, at journal.Position) error
+	// PreviewDead says what would be sent if one were sent again; corrected, if there is any, in the place of its event.
+	PreviewDead(ctx context.Context, destination string, at journal.Position, corrected []byte) (history.Mapped, error)
+	// ReplayDead sends one again. Errors beside those: history.ErrEvent.
+	ReplayDead(ctx context.Context, destination string, at journal.Position, corrected []byte) error
 	// DiscardDead deletes one.
 	DiscardDead(ctx context.Context, destination string, at journal.Position) error
 }
@@ -85,7 +88,7 @@ func (h *Handler) routes() {
 	h.guard("GET /api/v1/status", h.status)
 	h.guard("GET /api/v1/dead", h.listDead)
 	h.guard("GET /api/v1/dead/{destination}/{position}", h.showDead)
-	h.guard("POST /api/v1/dead/{destination}/{position}/replay", h.replayDead)
+	h.guardLarge("POST /api/v1/dead/{destination}/{position}/replay", h.replayDead)
 	h.guard("DELETE /api/v1/dead/{destination}/{position}", h.discardDead)
 	h.guard("GET /debug/pprof/", pprof.Index)
 	h.guard("GET /debug/pprof/profile", pprof.Profile)
@@ -97,8 +100,22 @@ func (h *Handler) routes() {
 	})
 }
 
+// How large a request may be: in general, and where it carries an event.
+const (
+	maxBody  = 1 << 20
+	maxEvent = 64 << 20
+)
+
 // guard adds a route that asks for the token.
 func (h *Handler) guard(pattern string, serve http.HandlerFunc) {
+	h.guardLarge(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		serve(w, r)
+	})
+}
+
+// guardLarge adds a route that asks for the token and takes an event.
+func (h *Handler) guardLarge(pattern string, serve http.HandlerFunc) {
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok || !h.options.Token.Equal(config.NewSecret(strings.TrimSpace(token))) {
@@ -107,12 +124,10 @@ func (h *Handler) guard(pattern string, serve http.HandlerFunc) {
 				"send it as Authorization: Bearer TOKEN; it is TANKER_ADMIN_TOKEN, or else in the file admin-token of the data directory")
 			return
 		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
 		serve(w, r)
 	})
 }
-
-// maxBody is how large a request may be.
-const maxBody = 1 << 20
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +138,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"use 127.0.0.1 or localhost, or set admin.listen to the address it is to be reached at")
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	h.mux.ServeHTTP(w, r)
 }
 

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
+	"tanker/internal/history"
 	"tanker/internal/journal"
 )
 
@@ -45,8 +47,12 @@ func (f *fake) DeadLetter(_ context.Context, destination string, at journal.Posi
 	return letter, f.find("show", destination, at)
 }
 
-func (f *fake) ReplayDead(_ context.Context, destination string, at journal.Position) error {
-	return f.find("replay", destination, at)
+func (f *fake) PreviewDead(_ context.Context, destination string, at journal.Position, corrected []byte) (history.Mapped, error) {
+	return history.Mapped{Method: "POST", Path: "/v1/track-event", Body: []byte(`{"a":"<&>"}`)}, f.find("preview "+string(corrected), destination, at)
+}
+
+func (f *fake) ReplayDead(_ context.Context, destination string, at journal.Position, corrected []byte) error {
+	return f.find(strings.TrimSpace("replay "+string(corrected)), destination, at)
 }
 
 func (f *fake) DiscardDead(_ context.Context, destination string, at journal.Position) error {
@@ -93,6 +99,7 @@ func TestAccess(t *testing.T) {
 		{"GET", "/api/v1/dead", "", "", 401},
 		{"GET", "/api/v1/dead/production/17.3", "", "", 401},
 		{"POST", "/api/v1/dead/production/17.3/replay", "", "", 401},
+		{"POST", "/api/v1/dead/production/17.3/replay?dry_run=perhaps", bearer, "", 400},
 		{"DELETE", "/api/v1/dead/production/17.3", "", "", 401},
 		{"GET", "/debug/pprof/", "", "", 401},
 		{"GET", "/debug/pprof/cmdline", "", "", 401},
@@ -180,13 +187,25 @@ func TestClient(t *testing.T) {
 	if diff := cmp.Diff(letter, got); diff != "" {
 		t.Errorf("letter (-want +got):\n%s", diff)
 	}
-	if err := c.ReplayDead(t.Context(), "production", journal.At(17, 3)); err != nil {
+	if err := c.ReplayDead(t.Context(), "production", journal.At(17, 3), nil); err != nil {
+		t.Error(err)
+	}
+	large := bytes.Repeat([]byte("x"), 2<<20)
+	mapped, err := c.PreviewDead(t.Context(), "production", journal.At(17, 3), large)
+	if err != nil || mapped.Path != "/v1/track-event" || string(mapped.Body) != `{"a":"<&>"}` {
+		t.Errorf("PreviewDead = %+v, %v", mapped, err)
+	}
+	if got := backend.done[len(backend.done)-1]; got != "preview "+string(large) {
+		t.Errorf("of %d bytes %d arrived", len(large), len(got)-len("preview "))
+	}
+	backend.done = backend.done[:len(backend.done)-1]
+	if err := c.ReplayDead(t.Context(), "production", journal.At(17, 3), []byte("{}")); err != nil {
 		t.Error(err)
 	}
 	if err := c.DiscardDead(t.Context(), "production", journal.At(17, 3)); err != nil {
 		t.Error(err)
 	}
-	if want := []string{"show", "replay", "discard"}; !cmp.Equal(want, backend.done) {
+	if want := []string{"show", "replay", "replay {}", "discard"}; !cmp.Equal(want, backend.done) {
 		t.Errorf("done %v, want %v", backend.done, want)
 	}
 }
@@ -206,7 +225,7 @@ func TestClientIsRefused(t *testing.T) {
 			admin.RefusedError{Status: 401, Message: "the token is missing or wrong"},
 		},
 		"no such letter": {
-			func() error { return c.ReplayDead(t.Context(), "production", journal.At(1, 0)) },
+			func() error { return c.ReplayDead(t.Context(), "production", journal.At(1, 0), nil) },
 			admin.RefusedError{Status: 404, Message: "letter: not found"},
 		},
 		"hostile destination": {
@@ -220,11 +239,19 @@ func TestClientIsRefused(t *testing.T) {
 			},
 			admin.RefusedError{Status: 400, Message: `limit="5000" is no number from 1 to 1000`},
 		},
+		"not an event": {
+			func() error {
+				backend.err = fmt.Errorf("%w: it would be rejected", history.ErrEvent)
+				defer func() { backend.err = nil }()
+				return c.ReplayDead(t.Context(), "production", journal.At(17, 3), nil)
+			},
+			admin.RefusedError{Status: 422, Message: "this event cannot be sent: it would be rejected"},
+		},
 		"full": {
 			func() error {
 				backend.err = journal.ErrFull
 				defer func() { backend.err = nil }()
-				return c.ReplayDead(t.Context(), "production", journal.At(17, 3))
+				return c.ReplayDead(t.Context(), "production", journal.At(17, 3), nil)
 			},
 			admin.RefusedError{Status: 503, Message: "journal is full"},
 		},

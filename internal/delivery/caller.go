@@ -37,7 +37,9 @@ func (c *caller) call(it *item) {
 	v := c.judge(it, begun, took, err)
 	if err == nil {
 		v.status = answer.Status
-		c.o.Observer.Delivered(begun.Add(took).Sub(it.entry.ReceivedAt))
+		if it.entry.ReplayOf == 0 { // the age of a replay says nothing of how fast delivery is
+			c.o.Observer.Delivered(begun.Add(took).Sub(it.entry.ReceivedAt))
+		}
 	}
 	it.verdict = v
 	c.o.Observer.Call(v.class.String(), v.status, took)

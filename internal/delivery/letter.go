@@ -36,6 +36,7 @@ func newLetter(o *Options, it *item, v verdict, err error) *journal.DeadLetter {
 		Status:      v.status,
 		Attempts:    it.tried,
 		At:          time.Now().UTC(),
+		ReplayOf:    it.entry.ReplayOf,
 	}
 	if err != nil {
 		l.Answer = lastAnswer(err)

@@ -203,7 +203,7 @@ func (c *Cursor) take(msg jetstream.Msg) ([]Entry, error) {
 	c.last = seq
 	state := &packState{seq: seq, conn: p.source, at: p.entries[0].ReceivedAt}
 	if strings.HasPrefix(msg.Subject(), subjectReplay) {
-		state.conn = replays
+		state.conn, state.at = replays, meta.Timestamp.UTC() // they are waiting since they were sent again
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

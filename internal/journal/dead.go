@@ -97,24 +97,20 @@ func (j *Journal) DiscardDead(ctx context.Context, destination string, pos Posit
 }
 
 // ReplayDead sends a dead event to its destination again: it is accepted anew, behind everything accepted so far, and
-// the letter is deleted. If the process dies between the two, the letter stays. Error: ErrNotFound, or those of Append.
-func (j *Journal) ReplayDead(ctx context.Context, destination string, pos Position) error {
+// the letter is deleted. If the process dies between the two, the letter stays. change may alter the event before, or
+// refuse with an error, which is returned as it is; it may be nil. Error: ErrNotFound, or those of Append.
+func (j *Journal) ReplayDead(ctx context.Context, destination string, pos Position, change func(*Entry) error) error {
 	letter, err := j.DeadLetter(ctx, destination, pos)
 	if err != nil {
 		return err
 	}
-	w, err := j.writerFor(subjectReplay + destination + "." + j.opts.Writer)
-	if err != nil {
-		return err
+	entry := letter.Entry()
+	if change != nil {
+		if err := change(&entry); err != nil {
+			return err
+		}
 	}
-	entry := Entry{
-		Source: letter.Source, MessageID: letter.MessageID, Type: letter.Type,
-		ReceivedAt: letter.ReceivedAt, RequestIP: letter.RequestIP, Body: letter.Event,
-	}
-	if err := checkEntries([]Entry{entry}); err != nil {
-		return fmt.Errorf("replay dead letter %s: %w", pos, err)
-	}
-	if err := w.append(ctx, []Entry{entry}); err != nil {
+	if err := j.replay(ctx, destination, j.opts.Writer, []Entry{entry}); err != nil {
 		return fmt.Errorf("replay dead letter %s: %w", pos, err)
 	}
 	return j.DiscardDead(ctx, destination, pos)

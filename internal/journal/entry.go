@@ -17,6 +17,10 @@ type Entry struct {
 	RequestIP  string    // the caller's address, "" if unknown
 	Body       []byte    // the event as it was sent: one JSON object
 
+	// ReplayOf is the position of the event that this one repeats, or of the dead letter. Zero for an event that
+	// came by a gateway.
+	ReplayOf Position
+
 	// Retry is what is known of earlier attempts to deliver the event, from before a restart.
 	// The zero value means none.
 	Retry Retry
@@ -78,6 +82,15 @@ type DeadLetter struct {
 	Answer      string          `json:"answer,omitempty"` // body of the last answer, bounded
 	Attempts    []Attempt       `json:"attempts,omitempty"`
 	At          time.Time       `json:"at"`
+	ReplayOf    Position        `json:"replayOf,omitzero"` // what the event repeats, if it is a replay
+}
+
+// Entry is the letter's event as it is sent again.
+func (l *DeadLetter) Entry() Entry {
+	return Entry{
+		Source: l.Source, MessageID: l.MessageID, Type: l.Type, ReceivedAt: l.ReceivedAt, RequestIP: l.RequestIP,
+		Body: l.Event, ReplayOf: l.Position,
+	}
 }
 
 // Attempt is one call that was made for an event, and how it went.

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -11,16 +12,18 @@ import (
 // A pack is what one stream message of EVENTS holds: the events of one write, all of one source.
 //
 //	byte    version
-//	byte    flags (bit 0: the rest after the header is s2-compressed)
+//	byte    flags (bit 0: the rest after the header is s2-compressed; bit 1: its events are replays)
 //	uint64  ordinal: how many events the subject held before this pack, little endian
 //	uvarint number of events
 //	string  source (uvarint length, bytes)
 //	varint  time of the first event, milliseconds since 1970
 //	uvarint length of the rest, uncompressed
-//	the rest: for each event messageId, type, request ip (strings), time (varint, relative), body (string)
+//	the rest: for each event messageId, type, request ip (strings), time (varint, relative), body (string),
+//	and in a pack of replays the position that the event repeats (uvarint)
 const (
 	packVersion    = 1
 	packCompressed = 1 << 0
+	packReplays    = 1 << 1
 	packHeader     = 2 + 8
 	// compressFrom is the size below which compressing does not pay.
 	compressFrom = 256
@@ -44,6 +47,10 @@ type packWriter struct {
 // encode returns the bytes of a pack. They are valid until the next call. There must be at least one entry.
 func (w *packWriter) encode(ordinal uint64, entries []Entry) []byte {
 	base := entries[0].ReceivedAt.UnixMilli()
+	var flags byte
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.ReplayOf != 0 }) {
+		flags = packReplays
+	}
 	rest := w.rest[:0]
 	for i := range entries {
 		e := &entries[i]
@@ -53,12 +60,14 @@ func (w *packWriter) encode(ordinal uint64, entries []Entry) []byte {
 		rest = binary.AppendVarint(rest, e.ReceivedAt.UnixMilli()-base)
 		rest = binary.AppendUvarint(rest, uint64(len(e.Body)))
 		rest = append(rest, e.Body...)
+		if flags&packReplays != 0 {
+			rest = binary.AppendUvarint(rest, uint64(e.ReplayOf))
+		}
 	}
 	w.rest = rest
 
-	var flags byte
 	if len(rest) >= compressFrom {
-		flags = packCompressed
+		flags |= packCompressed
 	}
 	out := append(w.out[:0], packVersion, flags)
 	out = binary.LittleEndian.AppendUint64(out, ordinal)
@@ -66,7 +75,7 @@ func (w *packWriter) encode(ordinal uint64, entries []Entry) []byte {
 	out = appendString(out, entries[0].Source)
 	out = binary.AppendVarint(out, base)
 	out = binary.AppendUvarint(out, uint64(len(rest)))
-	if flags == 0 {
+	if flags&packCompressed == 0 {
 		out = append(out, rest...)
 	} else {
 		out = appendCompressed(out, rest)
@@ -120,7 +129,8 @@ func decodePack(data []byte) (pack, error) {
 			return pack{}, err
 		}
 	}
-	entries, err := decodeEntries(rest, int(n), base)
+	d := entryReader{reader{data: rest}, base, data[1]&packReplays != 0}
+	entries, err := d.entries(int(n))
 	if err != nil {
 		return pack{}, err
 	}
@@ -142,20 +152,29 @@ func unfold(data []byte, size int) ([]byte, error) {
 	return rest, nil
 }
 
-func decodeEntries(rest []byte, n int, base int64) ([]Entry, error) {
+// entryReader takes the entries out of a pack's rest.
+type entryReader struct {
+	reader
+	base    int64 // milliseconds since 1970
+	replays bool
+}
+
+func (r *entryReader) entries(n int) ([]Entry, error) {
 	const smallest = 5 // four empty strings and a time
-	if n > len(rest)/smallest {
-		return nil, fmt.Errorf("pack of %d events in %d bytes: %w", n, len(rest), ErrCorrupt)
+	if n > len(r.data)/smallest {
+		return nil, fmt.Errorf("pack of %d events in %d bytes: %w", n, len(r.data), ErrCorrupt)
 	}
 	entries := make([]Entry, n)
-	r := reader{data: rest}
 	for i := range entries {
 		e := &entries[i]
 		e.MessageID = r.string()
 		e.Type = r.string()
 		e.RequestIP = r.string()
-		e.ReceivedAt = time.UnixMilli(base + r.varint()).UTC()
+		e.ReceivedAt = time.UnixMilli(r.base + r.varint()).UTC()
 		e.Body = r.bytes()
+		if r.replays {
+			e.ReplayOf = Position(r.uvarint())
+		}
 	}
 	if r.failed || len(r.data) != 0 {
 		return nil, fmt.Errorf("pack of %d events: %w", n, ErrCorrupt)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -47,6 +48,9 @@ func (c *Cursor) oldestUnread(ctx context.Context, after uint64) (time.Time, err
 	p, err := decodePack(msg.Data)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("event pack %d: %w", msg.Sequence, err)
+	}
+	if strings.HasPrefix(msg.Subject, subjectReplay) {
+		return msg.Time.UTC(), nil
 	}
 	return p.entries[0].ReceivedAt, nil
 }

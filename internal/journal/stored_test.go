@@ -18,7 +18,8 @@ func randomEntries(t *rapid.T) []Entry {
 		return Entry{
 			Source: "web", MessageID: rapid.StringN(1, 40, -1).Draw(t, "id"), Type: rapid.SampledFrom([]string{"", "track"}).Draw(t, "type"),
 			ReceivedAt: time.UnixMilli(rapid.Int64Range(0, 1<<45).Draw(t, "at")).UTC(), RequestIP: rapid.StringN(0, 20, -1).Draw(t, "ip"),
-			Body: rapid.SliceOfN(rapid.Byte(), 1, 2000).Draw(t, "body"),
+			Body:     rapid.SliceOfN(rapid.Byte(), 1, 2000).Draw(t, "body"),
+			ReplayOf: Position(rapid.SampledFrom([]uint64{0, 0, 1 << 16, 1<<60 + 1}).Draw(t, "replay of")),
 		}
 	}), 1, 30).Draw(t, "entries")
 }

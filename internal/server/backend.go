@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
 	"tanker/internal/delivery"
+	"tanker/internal/history"
 	"tanker/internal/journal"
 	"tanker/internal/telemetry"
 )
@@ -80,9 +82,52 @@ func (b *backend) DeadLetter(ctx context.Context, destination string, at journal
 	return b.journal.DeadLetter(ctx, destination, at)
 }
 
-// ReplayDead sends a dead letter again.
-func (b *backend) ReplayDead(ctx context.Context, destination string, at journal.Position) error {
-	return b.journal.ReplayDead(ctx, destination, at)
+// PreviewDead says what would be sent if a dead letter were sent again.
+func (b *backend) PreviewDead(ctx context.Context, destination string, at journal.Position, corrected []byte) (history.Mapped, error) {
+	l, err := b.line(destination)
+	if err != nil {
+		return history.Mapped{}, err
+	}
+	letter, err := b.journal.DeadLetter(ctx, destination, at)
+	if err != nil {
+		return history.Mapped{}, err
+	}
+	entry := letter.Entry()
+	if len(corrected) > 0 {
+		if err := history.Edit(&entry, corrected); err != nil {
+			return history.Mapped{}, err
+		}
+	}
+	return history.Map(l.mapper, &entry), nil
+}
+
+// ReplayDead sends a dead letter again, if the mapping makes a call of it: as a rejected event it would be lost.
+func (b *backend) ReplayDead(ctx context.Context, destination string, at journal.Position, corrected []byte) error {
+	l, err := b.line(destination)
+	if err != nil {
+		return err
+	}
+	return b.journal.ReplayDead(ctx, destination, at, func(entry *journal.Entry) error {
+		if len(corrected) > 0 {
+			if err := history.Edit(entry, corrected); err != nil {
+				return err
+			}
+		}
+		if mapped := history.Map(l.mapper, entry); !mapped.Callable() {
+			return fmt.Errorf("%w: it would be %s: %s: %s", history.ErrEvent, mapped.Kind, mapped.Reason, mapped.Message)
+		}
+		return nil
+	})
+}
+
+// line finds the way to a destination by its name.
+func (b *backend) line(destination string) (*line, error) {
+	for _, l := range b.lines {
+		if l.config.Name == destination {
+			return l, nil
+		}
+	}
+	return nil, fmt.Errorf("destination %q: %w", destination, journal.ErrNotFound)
 }
 
 // DiscardDead deletes a dead letter.

@@ -20,6 +20,7 @@ import (
 type line struct {
 	config config.Destination
 	cursor *journal.Cursor
+	mapper *mapping.Mapper
 	worker *delivery.Worker // nil if the destination is switched off
 }
 
@@ -36,10 +37,13 @@ func (s *server) openLines(ctx context.Context) error {
 		l := &line{config: d, cursor: cursor}
 		s.lines = append(s.lines, l)
 		s.crew.onStop(cursor.Close)
+		if l.mapper, err = mapping.New(d.Mapping()); err != nil {
+			return fmt.Errorf("destination %s: %w", d.Name, err)
+		}
 		if !d.Enabled {
 			continue
 		}
-		if l.worker, err = s.newWorker(d, cursor); err != nil {
+		if l.worker, err = s.newWorker(l); err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 	}
@@ -55,12 +59,9 @@ func (s *server) openLines(ctx context.Context) error {
 }
 
 // newWorker makes what delivers to a destination.
-func (s *server) newWorker(d config.Destination, cursor *journal.Cursor) (*delivery.Worker, error) {
-	mapper, err := mapping.New(d.Mapping())
-	if err != nil {
-		return nil, err
-	}
-	for _, warning := range mapper.Warnings() {
+func (s *server) newWorker(l *line) (*delivery.Worker, error) {
+	d := l.config
+	for _, warning := range l.mapper.Warnings() {
 		s.log.Warn(warning, "destination", d.Name)
 	}
 	client, err := NewClient(d, s.options.Version.Version)
@@ -69,7 +70,7 @@ func (s *server) newWorker(d config.Destination, cursor *journal.Cursor) (*deliv
 	}
 	s.crew.onStop(func() error { client.Close(); return nil })
 	return delivery.New(delivery.Options{
-		Name: d.Name, Log: cursor, Mapper: mapper, Client: client,
+		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Client: client,
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent,

@@ -203,7 +203,7 @@ func TestDeadLetterIsShownAndSentAgain(t *testing.T) {
 	if err != nil || letter.Status != 422 || letter.Answer != `{"message":"no"}` {
 		t.Errorf("letter = %+v, %v", letter, err)
 	}
-	if err := r.admin.ReplayDead(t.Context(), "production", at); err != nil {
+	if err := r.admin.ReplayDead(t.Context(), "production", at, nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it is delivered", func() bool { return r.status(t, "production").Totals.Delivered == 1 })

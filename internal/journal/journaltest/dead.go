@@ -119,14 +119,20 @@ func replayDead(t *testing.T, place Place) {
 	first := take(t, c, 3)
 	letters := die(t, c, first[:1], nil)
 	mustAppend(t, j, entries("web", 3, 1))
-	if err := j.ReplayDead(t.Context(), "d", letters[0].Position); err != nil {
+	refusal := errors.New("no")
+	if err := j.ReplayDead(t.Context(), "d", letters[0].Position, func(*journal.Entry) error { return refusal }); err != refusal {
+		t.Errorf("got %v, want the refusal", err)
+	}
+	if err := j.ReplayDead(t.Context(), "d", letters[0].Position, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.ReplayDead(t.Context(), "d", letters[0].Position); !errors.Is(err, journal.ErrNotFound) {
+	if err := j.ReplayDead(t.Context(), "d", letters[0].Position, nil); !errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("replayed twice: %v", err)
 	}
 	got := take(t, c, 2)
-	if diff := cmp.Diff([]journal.Entry{entry("web", 3), entry("web", 0)}, got, ignorePosition); diff != "" {
+	again := entry("web", 0)
+	again.ReplayOf = letters[0].Position
+	if diff := cmp.Diff([]journal.Entry{entry("web", 3), again}, got, ignorePosition); diff != "" {
 		t.Error(diff)
 	}
 	if s := status(t, c); s.Accepted != 5 || s.Pending != 4 {
