@@ -56,15 +56,11 @@ func (g *Gateway) release(p *parcel) {
 	p.lease.end()
 }
 
-// serveEvents is the handler of an event endpoint.
-func (g *Gateway) serveEvents(unpack unpacker) http.HandlerFunc {
+// serveEvents is the handler of an endpoint whose body holds events.
+func (g *Gateway) serveEvents(key keyReader, unpack unpacker) http.HandlerFunc {
+	e := endpoint{key, g.bodies.read, unpack}
 	return func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		p := g.newParcel()
-		defer g.release(p)
-		refused := g.accept(r, p, unpack)
-		g.report(r, p, refused, time.Since(start))
-		if refused != nil {
+		if refused := g.take(r, e); refused != nil {
 			writeRefusal(w, refused)
 			return
 		}
@@ -72,20 +68,37 @@ func (g *Gateway) serveEvents(unpack unpacker) http.HandlerFunc {
 	}
 }
 
+// endpoint is how a path's requests bring events.
+type endpoint struct {
+	key    keyReader
+	read   func(*http.Request, *lease) (*buffer, *refusal) // the body
+	unpack unpacker
+}
+
+// take takes a request's events and says so in the log and the metrics.
+func (g *Gateway) take(r *http.Request, e endpoint) *refusal {
+	start := time.Now()
+	p := g.newParcel()
+	defer g.release(p)
+	refused := g.accept(r, p, e)
+	g.report(r, p, refused, time.Since(start))
+	return refused
+}
+
 // accept takes a request's events into the journal. The order of its steps is the order of RudderStack's checks.
-func (g *Gateway) accept(r *http.Request, p *parcel, unpack unpacker) *refusal {
+func (g *Gateway) accept(r *http.Request, p *parcel, e endpoint) *refusal {
 	p.caller = clientIP(r)
-	source, refused := g.authenticate(r)
+	source, refused := g.authenticate(r, e.key)
 	p.source = source
 	if refused == nil {
-		p.body, refused = g.bodies.read(r, &p.lease)
+		p.body, refused = e.read(r, &p.lease)
 	}
 	if refused != nil {
 		p.reusable = true
 		return refused
 	}
 	p.receivedAt = time.Now().UTC().Truncate(time.Millisecond)
-	refused = unpack(r.Context(), p, g.options.Limits)
+	refused = e.unpack(r.Context(), p, g.options.Limits)
 	if len(p.entries) == 0 {
 		p.reusable = true
 		return refused

@@ -22,21 +22,22 @@ func (r *refusal) because(err error) *refusal {
 }
 
 var (
-	noWriteKey      = &refusal{status: http.StatusUnauthorized, text: "failed to read writekey from header", reason: "no_write_key"}
-	unknownWriteKey = &refusal{status: http.StatusUnauthorized, text: "invalid write key", reason: "unknown_write_key"}
-	sourceDisabled  = &refusal{status: http.StatusNotFound, text: "source is disabled", reason: "source_disabled"}
-	invalidJSON     = &refusal{status: http.StatusBadRequest, text: "invalid json", reason: "invalid_json"}
-	notAnEvent      = &refusal{status: http.StatusBadRequest, text: "event is not a valid rudder event", reason: "not_an_event"}
-	emptyBatch      = &refusal{status: http.StatusBadRequest, text: "empty batch payload", reason: "empty_batch"}
-	unidentified    = &refusal{status: http.StatusBadRequest, text: "request neither has anonymousId nor userId", reason: "no_identity"}
-	tooLarge        = &refusal{status: http.StatusRequestEntityTooLarge, text: "request size exceeds max limit", reason: "too_large"}
-	unavailable     = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "unavailable", ours: true}
-	tooManyRequests = &refusal{status: http.StatusServiceUnavailable, text: "Service Unavailable", reason: "too_many_requests", ours: true}
-	outOfMemory     = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "out_of_memory", ours: true}
-	full            = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "journal_full", ours: true}
-	timedOut        = &refusal{status: http.StatusGatewayTimeout, text: "gateway timeout", reason: "append_timeout", ours: true}
-	callerGone      = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "caller_gone"}
-	crashed         = &refusal{status: http.StatusInternalServerError, text: "internal server error", reason: "internal_error"}
+	noWriteKey        = &refusal{status: http.StatusUnauthorized, text: "failed to read writekey from header", reason: "no_write_key"}
+	noWriteKeyInQuery = &refusal{status: http.StatusUnauthorized, text: "failed to read writekey from query params", reason: "no_write_key"}
+	unknownWriteKey   = &refusal{status: http.StatusUnauthorized, text: "invalid write key", reason: "unknown_write_key"}
+	sourceDisabled    = &refusal{status: http.StatusNotFound, text: "source is disabled", reason: "source_disabled"}
+	invalidJSON       = &refusal{status: http.StatusBadRequest, text: "invalid json", reason: "invalid_json"}
+	notAnEvent        = &refusal{status: http.StatusBadRequest, text: "event is not a valid rudder event", reason: "not_an_event"}
+	emptyBatch        = &refusal{status: http.StatusBadRequest, text: "empty batch payload", reason: "empty_batch"}
+	unidentified      = &refusal{status: http.StatusBadRequest, text: "request neither has anonymousId nor userId", reason: "no_identity"}
+	tooLarge          = &refusal{status: http.StatusRequestEntityTooLarge, text: "request size exceeds max limit", reason: "too_large"}
+	unavailable       = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "unavailable", ours: true}
+	tooManyRequests   = &refusal{status: http.StatusServiceUnavailable, text: "Service Unavailable", reason: "too_many_requests", ours: true}
+	outOfMemory       = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "out_of_memory", ours: true}
+	full              = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "journal_full", ours: true}
+	timedOut          = &refusal{status: http.StatusGatewayTimeout, text: "gateway timeout", reason: "append_timeout", ours: true}
+	callerGone        = &refusal{status: http.StatusServiceUnavailable, text: "service unavailable", reason: "caller_gone"}
+	crashed           = &refusal{status: http.StatusInternalServerError, text: "internal server error", reason: "internal_error"}
 
 	// unreadable stands for a broken read and for data that is not gzip though the header says so. A 4xx would make
 	// SDKs drop the events; but SDKs keep events uncompressed and compress them anew for each try, so

@@ -135,11 +135,18 @@ func (g *Gateway) newRoutes() map[string]route {
 		"/ready":      {http.MethodGet, g.serveReady},
 		"/version":    {http.MethodGet, g.serveVersion},
 		"/robots.txt": {http.MethodGet, g.serveRobots},
-		"/v1/batch":   {http.MethodPost, g.serveEvents(unpackBatch)},
-		"/v1/import":  {http.MethodPost, g.serveEvents(unpackImport)},
+		"/v1/batch":   {http.MethodPost, g.serveEvents(headerKey, unpackBatch)},
+		"/v1/import":  {http.MethodPost, g.serveEvents(headerKey, unpackImport)},
+		// A page that is being left cannot set headers: the browser's beacon brings the key in the URL.
+		"/beacon/v1/batch": {http.MethodPost, g.serveEvents(queryKey, unpackBatch)},
+		"/pixel/v1/track":  {http.MethodGet, g.servePixel("track")},
+		"/pixel/v1/page":   {http.MethodGet, g.servePixel("page")},
 	}
 	for _, kind := range []string{"identify", "track", "page", "screen", "group", "alias", "merge"} {
-		routes["/v1/"+kind] = route{http.MethodPost, g.serveEvents(unpackSingle(kind))}
+		routes["/v1/"+kind] = route{http.MethodPost, g.serveEvents(headerKey, unpackSingle(kind))}
+	}
+	for _, path := range []string{"/sourceConfig", "/sourceConfig/"} {
+		routes[path] = route{http.MethodGet, g.serveSourceConfig}
 	}
 	return routes
 }
@@ -167,7 +174,7 @@ func (g *Gateway) route(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, unavailable) // SDKs read more into a 404 than that a page was not found
 	case !ok:
 		http.NotFound(w, r)
-	case r.Method != found.method:
+	case r.Method != found.method && !(r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, "/sourceConfig")):
 		w.Header().Set("Allow", found.method)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	default:

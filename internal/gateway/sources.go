@@ -59,23 +59,48 @@ func (g *Gateway) SetSources(list []Source) error {
 
 var errLoading = errors.New("configuration is still loading")
 
-// authenticate finds the source whose write key is the request's user name. The password is ignored: SDKs
-// leave it empty.
-func (g *Gateway) authenticate(r *http.Request) (string, *refusal) {
-	table := g.sources.Load()
-	if table == nil {
-		return "", unavailable.because(errLoading)
-	}
+// keyReader takes the write key out of a request, or says that there is none.
+type keyReader func(*http.Request) (string, *refusal)
+
+// headerKey reads the key from the user name. The password is ignored: SDKs leave it empty.
+func headerKey(r *http.Request) (string, *refusal) {
 	key, _, ok := r.BasicAuth()
 	if !ok || key == "" {
 		return "", noWriteKey
 	}
-	s, ok := table.byKey[sha256.Sum256([]byte(key))]
-	if !ok {
-		return "", unknownWriteKey
+	return key, nil
+}
+
+// queryKey reads the key from the URL's parameter writeKey.
+func queryKey(r *http.Request) (string, *refusal) {
+	if key := r.URL.Query().Get("writeKey"); key != "" {
+		return key, nil
 	}
-	if !s.enabled {
+	return "", noWriteKeyInQuery
+}
+
+// authenticate finds the source that a request's write key belongs to.
+func (g *Gateway) authenticate(r *http.Request, keyOf keyReader) (string, *refusal) {
+	s, refused := g.sourceOf(r, keyOf)
+	if refused == nil && !s.enabled {
 		return s.name, sourceDisabled
 	}
-	return s.name, nil
+	return s.name, refused
+}
+
+// sourceOf finds the source, also one that is disabled.
+func (g *Gateway) sourceOf(r *http.Request, keyOf keyReader) (source, *refusal) {
+	table := g.sources.Load()
+	if table == nil {
+		return source{}, unavailable.because(errLoading)
+	}
+	key, refused := keyOf(r)
+	if refused != nil {
+		return source{}, refused
+	}
+	s, ok := table.byKey[sha256.Sum256([]byte(key))]
+	if !ok {
+		return source{}, unknownWriteKey
+	}
+	return s, nil
 }
