@@ -57,6 +57,10 @@ type Outcome struct {
 	Attempts int       `json:"attempts,omitempty"` // calls made for it
 	At       time.Time `json:"at"`
 
+	// CarriedBy is the event whose call brought this one too, as one call made of several events. The zero Position,
+	// which is no event's, means that the event had a call of its own, or none.
+	CarriedBy Position `json:"carriedBy,omitzero"`
+
 	// Letter is what is kept of a dead event. Set when Kind is Dead, never otherwise.
 	Letter *DeadLetter `json:"-"`
 }

@@ -12,8 +12,12 @@ import (
 //	uvarint number of outcomes
 //	varint  time of the first, milliseconds since 1970
 //	for each: sequence (varint, relative to the one before), index (uvarint), kind (byte), attempts (uvarint),
-//	time (varint, relative to the first), connection and reason (a string, or a reference to an earlier one)
+//	time (varint, relative to the first), connection and reason (a string, or a reference to an earlier one);
+//	if the kind has the bit carried: the event that carried it, its sequence (varint, back from this one's) and index (uvarint)
 const outcomesVersion = 1
+
+// carried is set in the byte of the kind when another event's call carried the event.
+const carried = 0x80
 
 // kindCodes are part of the stored form: their order must not change.
 var kindCodes = [...]Kind{Delivered, Filtered, Rejected, Dead}
@@ -40,11 +44,18 @@ func encodeOutcomes(outcomes []storedOutcome) ([]byte, error) {
 		out = binary.AppendVarint(out, int64(o.Position.Seq()-seq))
 		seq = o.Position.Seq()
 		out = binary.AppendUvarint(out, uint64(o.Position.Index()))
+		if o.CarriedBy != 0 {
+			code |= carried
+		}
 		out = append(out, code)
 		out = binary.AppendUvarint(out, uint64(o.Attempts))
 		out = binary.AppendVarint(out, o.At.UnixMilli()-base)
 		out = words.append(out, o.connection)
 		out = words.append(out, o.Reason)
+		if o.CarriedBy != 0 {
+			out = binary.AppendVarint(out, int64(o.Position.Seq()-o.CarriedBy.Seq()))
+			out = binary.AppendUvarint(out, uint64(o.CarriedBy.Index()))
+		}
 	}
 	return out, nil
 }
@@ -81,12 +92,27 @@ func decodeOutcomes(data []byte) ([]storedOutcome, error) {
 		o.At = time.UnixMilli(base + r.varint()).UTC()
 		o.connection = words.read(&r)
 		o.Reason = words.read(&r)
+		if code&carried != 0 {
+			o.CarriedBy = readCarrier(&r, seq)
+		}
+		code &^= carried
 		if r.failed || index >= maxPackEntries || int(code) >= len(kindCodes) {
 			return nil, fmt.Errorf("outcome %d of %d: %w", i, n, ErrCorrupt)
 		}
 		o.Position, o.Kind = At(seq, int(index)), kindCodes[code]
 	}
 	return outcomes, nil
+}
+
+// readCarrier reads which event carried the one in the pack at seq.
+func readCarrier(r *reader, seq uint64) Position {
+	seq -= uint64(r.varint())
+	index := r.uvarint()
+	if index >= maxPackEntries {
+		r.failed = true
+		return 0
+	}
+	return At(seq, int(index))
 }
 
 // wordWriter writes a word the first time it occurs, and its number after that. Number 0 announces a new word.

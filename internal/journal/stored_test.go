@@ -44,13 +44,17 @@ func TestPackKeepsEverything(t *testing.T) {
 }
 
 func TestOutcomesKeepEverything(t *testing.T) {
+	position := rapid.Custom(func(t *rapid.T) Position {
+		return At(rapid.Uint64Range(0, 1<<40).Draw(t, "seq"), rapid.IntRange(0, maxPackEntries-1).Draw(t, "index"))
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) storedOutcome {
 			return storedOutcome{
 				Outcome: Outcome{
-					Position: At(rapid.Uint64Range(0, 1<<40).Draw(t, "seq"), rapid.IntRange(0, maxPackEntries-1).Draw(t, "index")),
+					Position: position.Draw(t, "position"),
 					Kind:     rapid.SampledFrom(kindCodes[:]).Draw(t, "kind"), Reason: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "reason"),
 					Attempts: rapid.IntRange(0, 1000).Draw(t, "attempts"), At: time.UnixMilli(rapid.Int64Range(0, 1<<45).Draw(t, "at")).UTC(),
+					CarriedBy: rapid.SampledFrom([]Position{0, position.Draw(t, "carrier")}).Draw(t, "carried by"),
 				},
 				connection: rapid.SampledFrom([]string{replays, "web", "app"}).Draw(t, "connection"),
 			}
@@ -66,6 +70,22 @@ func TestOutcomesKeepEverything(t *testing.T) {
 	})
 	if _, err := encodeOutcomes([]storedOutcome{{Outcome: Outcome{Kind: "lost"}}}); err == nil {
 		t.Error("an outcome of no known kind was encoded")
+	}
+}
+
+// TestOutcomesOfEarlierVersions reads what was written before events could be carried.
+func TestOutcomesOfEarlierVersions(t *testing.T) {
+	stored := []byte("\x01\x02\xd0\x0f\x12\x03\x03\x02\x00\x00\x03web\x00\x01r\x02\x00\x00\x01\x0a\x01\x00\x00")
+	want := []storedOutcome{
+		{Outcome: Outcome{Position: At(9, 3), Kind: Dead, Reason: "r", Attempts: 2, At: time.UnixMilli(1000).UTC()}, connection: "web"},
+		{Outcome: Outcome{Position: At(10, 0), Kind: Delivered, Attempts: 1, At: time.UnixMilli(1005).UTC()}, connection: "web"},
+	}
+	got, err := decodeOutcomes(stored)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(storedOutcome{})); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	if data, err := encodeOutcomes(want); err != nil || !bytes.Equal(data, stored) {
+		t.Errorf("now %q is written, before it was %q: %v", data, stored, err)
 	}
 }
 
@@ -90,6 +110,11 @@ func FuzzDecodePack(f *testing.F) {
 
 func FuzzDecodeOutcomes(f *testing.F) {
 	data, err := encodeOutcomes([]storedOutcome{{Outcome: Outcome{Position: At(9, 3), Kind: Dead, Reason: "r"}, connection: "web"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	data, err = encodeOutcomes([]storedOutcome{{Outcome: Outcome{Position: At(9, 3), Kind: Delivered, CarriedBy: At(8, 2)}}})
 	if err != nil {
 		f.Fatal(err)
 	}
