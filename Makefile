@@ -4,12 +4,12 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 10s
 
-.PHONY: build test lint bench fuzz-short clean
+.PHONY: build test lint bench fuzz-short chromium clean
 
 build: ## bin/tanker
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
 
-test: lint test/sdk/node_modules/.installed ## everything: lint, and all tests with the race detector
+test: lint test/sdk/node_modules/.installed chromium ## everything: lint, and all tests with the race detector
 	go test -race -timeout 20m ./...
 
 lint: ## formatting, go vet, golangci-lint with .golangci.yaml
@@ -35,6 +35,14 @@ test/sdk/node_modules/.installed: test/sdk/package-lock.json
 	  cd test/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
 	elif [ -n "$$CI" ]; then echo "npm is not installed: the tests need Node.js 18 or later"; exit 1; \
 	else echo "npm is not installed: the test with the real SDK is left out"; fi
+
+# The browser that the SDKs' tests run in. Without it they are left out, except in CI.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  elif [ -n "$$CI" ]; then echo "Chromium is not installed: the tests need it"; exit 1; \
+	  else echo "Chromium is not installed: the tests with SDKs in a browser are left out"; fi
 
 clean:
 	rm -rf bin test/sdk/node_modules

@@ -149,7 +149,7 @@ func freeAddress(address string) string {
 
 // follow shows what arrives until ctx ends.
 func (d *demo) follow(ctx context.Context) error {
-	fmt.Fprintf(d.out, demoInvitation, demoWriteKey, d.at.Gateway, demoWriteKey, d.at.Gateway, d.refiner)
+	fmt.Fprintf(d.out, demoInvitation, demoWriteKey, d.at.Gateway, d.refiner)
 	for d.sandbox.WaitCalls(ctx, d.seen+1) == nil {
 		for _, call := range d.unseen() {
 			fmt.Fprintf(d.out, "%s  ", call.At.Format(time.TimeOnly))
@@ -162,13 +162,14 @@ func (d *demo) follow(ctx context.Context) error {
 const demoInvitation = `
 It keeps running until Ctrl-C. Send something yourself:
 
-  curl -u %s: %s/v1/track -d '{"userId":"you","event":"Said Hello"}'
+  curl -u %[1]s: %[2]s/v1/track -d '{"userId":"you","event":"Said Hello"}'
 
-or with RudderStack's SDK for Node.js:
+or with RudderStack's SDK, in a page or in Node.js:
 
-  const analytics = new RudderAnalytics("%s", { dataPlaneUrl: "%s" });
+  rudderanalytics.load("%[1]s", "%[2]s", { configUrl: "%[2]s" });
+  const analytics = new RudderAnalytics("%[1]s", { dataPlaneUrl: "%[2]s" });
 
-What Refiner would have stored: %s/_sandbox/contacts
+What Refiner would have stored: %[3]s/_sandbox/contacts
 
 What arrives at Refiner from here on:
 `

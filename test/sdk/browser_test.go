@@ -141,6 +141,7 @@ func unsteady(t *testing.T, gateway string, failures int64) (address string, pat
 func TestBrowserSDKs(t *testing.T) {
 	for sdk := range browserSDKs {
 		t.Run(sdk, func(t *testing.T) {
+			t.Parallel()
 			refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
 			at, status := startTanker(t, refiner.URL)
 			address, paths := unsteady(t, at.Gateway, 2)
@@ -191,6 +192,7 @@ func TestBrowserSDKs(t *testing.T) {
 
 // TestBrowserLeaves sends an event with the browser's beacon while the page is being left.
 func TestBrowserLeaves(t *testing.T) {
+	t.Parallel()
 	refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
 	at, _ := startTanker(t, refiner.URL)
 	address, paths := unsteady(t, at.Gateway, 0)
@@ -215,6 +217,7 @@ func TestBrowserLeaves(t *testing.T) {
 
 // TestPixelInAPage loads the image that a mail or a page without scripts has.
 func TestPixelInAPage(t *testing.T) {
+	t.Parallel()
 	refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
 	at, _ := startTanker(t, refiner.URL)
 	page := browse(t, shop(t, "v3", at.Gateway, ""))
