@@ -21,6 +21,7 @@ accepted for it. At all times accepted = delivered + filtered + rejected + dead 
   delivering, idle   all is well
   waiting            every event at hand waits for its user's limit or its next attempt
   rate limited       Refiner asked to wait
+  circuit open       calls of everyone fail; Refiner is asked until it answers again
   blocked            Refiner refuses the API key; it is asked again by itself
   disabled           switched off in the configuration; events wait
 ` + remoteHelp

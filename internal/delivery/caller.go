@@ -50,12 +50,14 @@ func (c *caller) call(it *item) {
 // credentials is no attempt.
 func (c *caller) judge(it *item, begun time.Time, took time.Duration, err error) verdict {
 	tried := it.entry.Retry
+	before := tried
 	tried.Attempts++
 	if tried.First.IsZero() {
 		tried.First = begun
 	}
 	now := begun.Add(took)
 	v := decide(err, tried, now, c.o.RetryFor, rand.Float64())
+	v.before = before
 	if v.action == actLimited || v.action == actBlock {
 		return v
 	}

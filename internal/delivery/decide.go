@@ -29,6 +29,7 @@ const (
 	actRetry                 // the same call again later, and nothing of the user before it
 	actLimited               // the same call again later; it was not tried
 	actBlock                 // the destination refuses everything; it was not tried
+	actAgain                 // the same call again as soon as calls are made; it was not tried
 	actAbandon               // the worker is being stopped; nothing is known
 )
 
@@ -41,6 +42,7 @@ type verdict struct {
 	status  int           // of the answer, 0 if there was none
 	class   callClass     // of the answer
 	delay   time.Duration // for actRetry and actLimited
+	before  journal.Retry // what was known of the event's attempts before this one
 
 	letter *journal.DeadLetter // for dead events
 }

@@ -51,6 +51,10 @@
 //     2 seconds, then after twice that, up to 2.5 to 5 minutes; its user waits. When RetryFor has passed since the
 //     first attempt it becomes a dead letter, retry_window_passed. The Log keeps attempts and times for after
 //     a restart.
+//   - Ten such calls in a row, of three users or more and within a minute: the circuit opens. No call is made and no
+//     attempt spent, those of these ten and of the calls under way neither. The destination is asked after a second,
+//     2, 4, up to 30, each a little less by chance. When it answers one call tries, which is an attempt again, and then
+//     delivery goes on. One or two users whose calls fail never open it.
 //   - 429: see above.
 //   - The API key is refused: nothing is wrong with any event. The destination is blocked, no attempt is spent,
 //     and the key is verified after 5 seconds, 10, 20, then every 30. When it is accepted one call tries, and then delivery

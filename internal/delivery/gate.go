@@ -1,42 +1,74 @@
 package delivery
 
-import "time"
-
-// A blocked destination is asked after five seconds whether it accepts the key, then less often.
-const (
-	probeFirst = 5 * time.Second
-	probeMax   = 30 * time.Second
+import (
+	"math/rand/v2"
+	"time"
 )
 
-// gate lets calls through to a destination or not. It closes when the destination refuses the credentials.
-// While it is closed a probe asks from time to time whether they are accepted; after a probe that says so one
-// call at a time is let through until one is answered by anything but a refusal. So a key that can be verified and
-// still may not do its work costs a call every half minute, not one for every event.
+// A blocked destination is asked after five seconds whether it accepts the key, then less often. One whose calls
+// all fail is asked after a second whether it is back.
+const (
+	probeFirst   = 5 * time.Second
+	circuitFirst = time.Second
+	probeMax     = 30 * time.Second
+)
+
+// cause is why a gate closes.
+type cause int
+
+const (
+	causeKey     cause = iota // the destination refuses the credentials
+	causeTrouble              // the calls of everyone fail: the circuit is open
+)
+
+// gate lets calls through to a destination or not. While it is closed a probe asks from time to time whether the
+// cause is gone; after a probe that says so one call at a time is let through until one is answered. So a key that can
+// be verified and still may not do its work, or an API whose front door alone is open, costs a call every half
+// minute, not one for every event.
 type gate struct {
 	closed  bool
-	trial   bool      // open for one call at a time
+	trial   bool // open for one call at a time
+	trying  bool // that call is under way
+	cause   cause
 	reason  string    // why it is or was closed
 	since   time.Time // when it closed
 	probing bool      // a probe is under way
 	probes  int       // since it was last open without reserve
 	next    instant   // when the next probe is due
+	round   int       // counts how often it has closed: a call of an earlier round says nothing new
 }
 
-// admits reports whether one more call may start beside those that are under way.
-func (g *gate) admits(flying int) bool {
-	return !g.closed && (!g.trial || flying == 0)
+// admits reports whether one more call may start.
+func (g *gate) admits() bool { return !g.closed && !g.trying }
+
+// begin notes that a call starts and returns the round it belongs to.
+func (g *gate) begin() (round int) {
+	g.trying = g.trial
+	return g.round
 }
 
-// refuse closes the gate. It reports whether this is news: the gate was open, or is closed for another reason.
-func (g *gate) refuse(reason string, now instant, wall time.Time) bool {
-	news := !g.closed && !g.trial || reason != g.reason
+// ended notes that a call of a round has ended. It reports whether the call was under way when the gate closed.
+func (g *gate) ended(round int) (stale bool) {
+	if round != g.round {
+		return true
+	}
+	g.trying = false
+	return false
+}
+
+// refuse closes the gate. It reports whether this is news: the gate was open, or is closed for another cause or
+// because of another refusal.
+func (g *gate) refuse(why cause, reason string, now instant, wall time.Time) bool {
+	news := !g.closed && !g.trial || why != g.cause || why == causeKey && reason != g.reason
+	if why != g.cause || g.since.IsZero() {
+		g.since, g.probes = wall, 0
+	}
+	g.cause, g.reason = why, reason
 	if !g.closed {
+		g.round++
 		g.schedule(0, now)
 	}
-	if g.since.IsZero() {
-		g.since = wall
-	}
-	g.closed, g.trial, g.reason = true, false, reason
+	g.closed, g.trial, g.trying = true, false, false
 	return news
 }
 
@@ -55,15 +87,22 @@ func (g *gate) denied(wait time.Duration, now instant) {
 }
 
 func (g *gate) schedule(wait time.Duration, now instant) {
-	g.next = now + max(grown(probeFirst, probeMax, g.probes), wait)
+	delay := grown(probeFirst, probeMax, g.probes)
+	if g.cause == causeTrouble {
+		delay = grown(circuitFirst, probeMax, g.probes)
+		delay -= time.Duration(rand.Float64() * float64(delay/4)) // not all who wait come back at once
+	}
+	g.next = now + max(delay, wait)
 	g.probes++
 }
 
-// passed takes a call that was answered by anything but a refusal. It reports whether that ends a trial.
-func (g *gate) passed() bool {
+// passed takes a call of this round that was answered. It reports whether that ends a trial, and what the gate
+// was until then.
+func (g *gate) passed() (was gate, ends bool) {
 	if g.closed || !g.trial {
-		return false
+		return gate{}, false
 	}
-	*g = gate{}
-	return true
+	was = *g
+	*g = gate{round: g.round}
+	return was, true
 }

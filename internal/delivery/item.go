@@ -27,7 +27,11 @@ type item struct {
 	notBefore instant // when it may be called
 	started   instant // when its latest call started
 	epoch     int     // of the concurrency at that moment
-	verdict   verdict // of its latest call, or of the mapping
+	round     int     // of the gate at that moment
+	failed    instant // when its latest call ended that counts as an attempt; 0 if there is none since the start
+
+	before  journal.Retry // what was known of its attempts before the latest call
+	verdict verdict       // of its latest call, or of the mapping
 }
 
 // callable reports whether the mapping made a call of the event.

@@ -28,6 +28,7 @@ type story struct {
 	Limited   float64 // share of calls answered with 429
 	Condemned float64 // share of events that Refiner refuses
 	Outages   int     // times without a valid key
+	Downs     int     // times in which nothing works
 	Restarts  int
 	Kills     bool // the restarts are crashes
 }
@@ -46,6 +47,7 @@ func drawStory(t *rapid.T) story {
 		Limited:   share.Draw(t, "limited"),
 		Condemned: share.Draw(t, "condemned"),
 		Outages:   rapid.IntRange(0, 2).Draw(t, "outages"),
+		Downs:     rapid.IntRange(0, 2).Draw(t, "downs"),
 		Restarts:  rapid.IntRange(0, 4).Draw(t, "restarts"),
 		Kills:     rapid.Bool().Draw(t, "kills"),
 	}
@@ -60,6 +62,7 @@ type teller struct {
 	begun   time.Time
 	fate    *rand.Rand      // the operator's
 	outages []time.Duration // begin and end, in turn
+	downs   []time.Duration // the same
 
 	mu        sync.Mutex
 	random    *rand.Rand // Refiner's
@@ -86,13 +89,10 @@ func tell(t *testing.T, s story) {
 		random:    rand.New(rand.NewPCG(s.Seed, 7)),
 		condemned: make(map[string]bool),
 	}
-	for range s.Outages {
-		from := time.Duration(x.fate.IntN(60)) * time.Second
-		x.outages = append(x.outages, from, from+time.Duration(x.fate.IntN(100))*time.Second)
-	}
+	x.outages, x.downs = x.times(s.Outages), x.times(s.Downs)
 	x.client = &fakeRefiner{
 		answer: x.answer,
-		verify: x.key,
+		verify: x.all,
 		delay: func(string) time.Duration {
 			x.mu.Lock()
 			defer x.mu.Unlock()
@@ -103,18 +103,31 @@ func tell(t *testing.T, s story) {
 	x.check()
 }
 
-func (x *teller) key() error {
+// times are n spells within the first minutes: begin and end, in turn.
+func (x *teller) times(n int) []time.Duration {
+	var all []time.Duration
+	for range n {
+		from := time.Duration(x.fate.IntN(60)) * time.Second
+		all = append(all, from, from+time.Duration(x.fate.IntN(100))*time.Second)
+	}
+	return all
+}
+
+// all is what befalls every call at the moment.
+func (x *teller) all() error {
 	at := time.Since(x.begun)
-	for pair := range slices.Chunk(x.outages, 2) {
-		if at >= pair[0] && at < pair[1] {
-			return denied()
-		}
+	within := func(pair []time.Duration) bool { return at >= pair[0] && at < pair[1] }
+	if slices.ContainsFunc(slices.Collect(slices.Chunk(x.downs, 2)), within) {
+		return temporary()
+	}
+	if slices.ContainsFunc(slices.Collect(slices.Chunk(x.outages, 2)), within) {
+		return denied()
 	}
 	return nil
 }
 
 func (x *teller) answer(_, event string) error {
-	if err := x.key(); err != nil {
+	if err := x.all(); err != nil {
 		return err
 	}
 	x.mu.Lock()

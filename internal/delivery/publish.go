@@ -34,6 +34,9 @@ func (s *scheduler) describe(state *State, now instant, wall time.Time) {
 		state.Status, state.Reason, state.Since = StatusUnavailable, reason, since
 	case s.gate.closed || s.gate.trial:
 		state.Status, state.Reason, state.Since = StatusBlocked, s.gate.reason, s.gate.since
+		if s.gate.cause == causeTrouble {
+			state.Status = StatusCircuitOpen
+		}
 		if s.gate.closed {
 			state.Until = wall.Add(s.gate.next - now)
 		}

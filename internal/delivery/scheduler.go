@@ -33,6 +33,7 @@ type scheduler struct {
 	lanes       lanes
 	key         keyLimiter
 	gate        gate
+	circuit     circuit
 	concurrency *concurrency
 
 	flying        int  // calls under way
@@ -154,7 +155,7 @@ func (s *scheduler) admit(items []*item) {
 func (s *scheduler) start(now instant) instant {
 	s.crowded = false
 	for s.lanes.ready.len() > 0 && !s.stopping {
-		if !s.gate.admits(s.flying) {
+		if !s.gate.admits() {
 			s.limited = false
 			return never
 		}
@@ -182,7 +183,7 @@ func (s *scheduler) start(now instant) instant {
 
 func (s *scheduler) begin(now instant) {
 	it := s.lanes.begin().head
-	it.started, it.epoch = now, s.concurrency.epoch
+	it.started, it.epoch, it.round = now, s.concurrency.epoch, s.gate.begin()
 	s.key.start(now)
 	s.flying++
 	s.unrecorded++
@@ -202,10 +203,8 @@ func (s *scheduler) settle(it *item, now instant) {
 	s.calls[v.class]++
 	if v.class.answered() {
 		s.concurrency.done(now, it.epoch, now-it.started, s.crowded)
-		if s.gate.passed() {
-			s.o.Logger.Info("destination accepts the API key again, delivery goes on")
-		}
 	}
+	s.weigh(it, now)
 	if v.action == actFinish {
 		if v.kind == journal.Delivered {
 			s.lastDelivered = time.Now().UTC()
@@ -218,7 +217,7 @@ func (s *scheduler) settle(it *item, now instant) {
 	s.unrecorded--
 	switch v.action {
 	case actRetry:
-		it.notBefore = now + v.delay
+		it.notBefore, it.failed = now+v.delay, max(now, 1)
 		s.o.Log.Defer(it.entry.Position, it.entry.Retry)
 		s.place(l, now)
 	case actLimited:
@@ -227,6 +226,9 @@ func (s *scheduler) settle(it *item, now instant) {
 	case actBlock:
 		s.block(v.reason, now)
 		s.lanes.putBack(l, now)
+	case actAgain:
+		s.untry(it)
+		s.place(l, now)
 	}
 }
 

@@ -14,6 +14,7 @@ const (
 	StatusStopping    Status = "stopping"            // finishing the calls under way
 	StatusUnavailable Status = "journal unavailable" // events cannot be read, or outcomes not be stored
 	StatusBlocked     Status = "blocked"             // Refiner refuses the API key
+	StatusCircuitOpen Status = "circuit open"        // the calls of everyone fail; Until says when the next probe is due
 	StatusRateLimited Status = "rate limited"        // Refiner has answered 429; Until says for how long
 	StatusDelivering  Status = "delivering"          // calls are being made
 	StatusWaiting     Status = "waiting"             // every event read waits for its user's limit or its next attempt
@@ -26,7 +27,7 @@ type State struct {
 	Status Status
 	Reason string    // why, in words; "" if there is nothing to add
 	Since  time.Time // since when the Status holds
-	Until  time.Time // when a rate limit ends or, if blocked, the next probe is due; zero otherwise
+	Until  time.Time // when a rate limit ends or the next probe is due; zero otherwise
 
 	InFlight     int // calls under way
 	Unrecorded   int // calls under way and calls whose outcome is not yet on disk

@@ -149,10 +149,12 @@ func (b *backend) observe() telemetry.State {
 			b.log.Warn("state of a destination is not known", "destination", l.config.Name, "error", err)
 			continue
 		}
-		state.Destinations = append(state.Destinations, telemetry.DestinationState{
-			Name: l.config.Name, Pending: place.Pending, Oldest: place.Oldest,
-			Blocked: l.worker != nil && l.worker.State().Status == delivery.StatusBlocked,
-		})
+		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Oldest: place.Oldest}
+		if l.worker != nil {
+			status := l.worker.State().Status
+			d.Blocked, d.Circuit = status == delivery.StatusBlocked, status == delivery.StatusCircuitOpen
+		}
+		state.Destinations = append(state.Destinations, d)
 	}
 	if usage, err := b.journal.Usage(ctx); err == nil {
 		state.Journal = telemetry.JournalState{Bytes: usage.Bytes, MaxBytes: usage.MaxBytes}

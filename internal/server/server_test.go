@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -133,6 +134,22 @@ func (r *running) status(t *testing.T, name string) admin.DestinationStatus {
 	}
 	t.Fatalf("no destination %s in %+v", name, s)
 	return admin.DestinationStatus{}
+}
+
+// wantMetrics looks for lines in the metrics that begin like this.
+func (r *running) wantMetrics(t *testing.T, lines ...string) {
+	t.Helper()
+	resp, err := http.Get(r.Admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	metrics, _ := io.ReadAll(resp.Body)
+	for _, want := range lines {
+		if !bytes.Contains(metrics, []byte("\n"+want)) {
+			t.Errorf("no line %q in the metrics", want)
+		}
+	}
 }
 
 // eventually waits until a condition holds.

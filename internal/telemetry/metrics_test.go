@@ -41,7 +41,7 @@ func used() *telemetry.Metrics {
 	m.Observe(func() telemetry.State {
 		return telemetry.State{
 			Destinations: []telemetry.DestinationState{
-				{Name: "production", Pending: 5, Oldest: time.Now().Add(-time.Hour), Blocked: true},
+				{Name: "production", Pending: 5, Oldest: time.Now().Add(-time.Hour), Blocked: true, Circuit: true},
 				{Name: "testing"},
 			},
 			Journal: telemetry.JournalState{Bytes: 10, MaxBytes: 20},
@@ -74,6 +74,8 @@ func TestMetrics(t *testing.T) {
 		`tanker_oldest_pending_seconds{destination="testing"} 0`,
 		`tanker_destination_blocked{destination="production"} 1`,
 		`tanker_destination_blocked{destination="testing"} 0`,
+		`tanker_destination_circuit_open{destination="production"} 1`,
+		`tanker_destination_circuit_open{destination="testing"} 0`,
 		`tanker_journal_bytes 10`,
 		`tanker_journal_max_bytes 20`,
 		`go_goroutines`,
