@@ -26,6 +26,7 @@ func commands() []command {
 		{"check", "check the configuration, and every API key against Refiner", runCheck},
 		{"status", "state and totals of a running server's destinations", runStatus},
 		{"dead", "look at, send again or discard what could not be delivered", runDead},
+		{"trace", "what became of a user's events, and why", runTrace},
 		{"transform", "show the calls that events become, without sending them", runTransform},
 		{"sandbox", "run a stand-in for Refiner's API", runSandbox},
 		{"version", "print the version", runVersion},

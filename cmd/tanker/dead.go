@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
 	"time"
 
@@ -39,15 +37,15 @@ are written like 2006-01-02T15:04:05Z or, counted back from now, like 24h.
 
 // deadFlags is what the command line of dead says.
 type deadFlags struct {
-	remote       remoteFlags
-	filter       journal.DeadFilter
-	since, until string
-	all, yes     bool
-	dryRun       bool
-	edit         string
-	asJSON       bool
-	onlyEvent    bool
-	limit        int
+	remote    remoteFlags
+	filter    journal.DeadFilter
+	moments   moments
+	all, yes  bool
+	dryRun    bool
+	edit      string
+	asJSON    bool
+	onlyEvent bool
+	limit     int
 }
 
 // runDead looks at dead letters, and changes what becomes of them.
@@ -80,8 +78,7 @@ func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error
 	fs.StringVar(&f.filter.Destination, "destination", "", "only letters of the destination `NAME`")
 	fs.StringVar(&f.filter.Reason, "reason", "", "only letters with this `REASON`")
 	fs.StringVar(&f.filter.User, "user", "", "only letters of this `USER`: the id, else the email")
-	fs.StringVar(&f.since, "since", "", "only letters that died at this `TIME` or later")
-	fs.StringVar(&f.until, "until", "", "only letters that died before this `TIME`")
+	f.moments.define(fs, "letters that died")
 	fs.IntVar(&f.limit, "limit", 100, "list `N` letters at the most; 0 lists all")
 	fs.BoolVar(&f.all, "all", false, "replay or discard every letter that the filters select")
 	fs.BoolVar(&f.yes, "yes", false, "with discard --all: really delete them")
@@ -93,37 +90,8 @@ func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error
 	if err != nil {
 		return f, nil, err
 	}
-	return f, words, f.readTimes(fs, time.Now())
-}
-
-// readTimes reads the times of the filter.
-func (f *deadFlags) readTimes(fs *flag.FlagSet, now time.Time) error {
-	for _, t := range []struct {
-		name, text string
-		into       *time.Time
-	}{{"since", f.since, &f.filter.Since}, {"until", f.until, &f.filter.Until}} {
-		if t.text == "" {
-			continue
-		}
-		at, err := parseMoment(t.text, now)
-		if err != nil {
-			return usagef(fs.Name(), "dead: --%s: %w", t.name, err)
-		}
-		*t.into = at
-	}
-	return nil
-}
-
-// parseMoment reads a time, or a duration that is counted back from now.
-func parseMoment(text string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("%q is no time: write it like 2006-01-02T15:04:05Z, or like 24h for a day ago", text)
-	}
-	return at, nil
+	f.filter.Since, f.filter.Until, err = f.moments.read("dead", time.Now())
+	return f, words, err
 }
 
 // deadCommand is one use of the command.

@@ -84,19 +84,24 @@ func printLetter(w io.Writer, l journal.DeadLetter) {
 		fmt.Fprintf(w, "%-12s %s\n", field[0], plain(field[1]))
 	}
 	for i, a := range l.Attempts {
-		text := fmt.Sprintf("%s, took %s", a.At.UTC().Format(time.RFC3339), span(a.Took))
-		if a.Status != 0 {
-			text += fmt.Sprintf(", answered %d", a.Status)
-		}
-		if a.Error != "" {
-			text += ", " + a.Error
-		}
-		fmt.Fprintf(w, "%-12s %s\n", fmt.Sprintf("attempt %d", i+1), plain(text))
+		fmt.Fprintf(w, "%-12s %s\n", fmt.Sprintf("attempt %d", i+1), plain(attemptText(a)))
 	}
 	fmt.Fprintf(w, "\nevent\n%s\n", indented(l.Event))
 	if len(l.Call) > 0 {
 		fmt.Fprintf(w, "\nbody of the call\n%s\n", indented(l.Call))
 	}
+}
+
+// attemptText is an attempt in one line.
+func attemptText(a journal.Attempt) string {
+	text := fmt.Sprintf("%s, took %s", a.At.UTC().Format(time.RFC3339), span(a.Took))
+	if a.Status != 0 {
+		text += fmt.Sprintf(", answered %d", a.Status)
+	}
+	if a.Error != "" {
+		text += ", " + a.Error
+	}
+	return text
 }
 
 // typeText is an event's type, and what it repeats if it is a replay.

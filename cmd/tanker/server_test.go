@@ -210,6 +210,42 @@ func TestDeadLettersAreCorrected(t *testing.T) {
 	}
 }
 
+func TestTrace(t *testing.T) {
+	refiner, gateway := serving(t)
+	refiner.SetFaults(refinertest.Fault{User: "u", Path: "/v1/track-event", Status: 422, Body: `{"message":"no such luck"}`})
+	post(t, gateway, "wk", "identify", `{"userId":"u","traits":{"email":"u@example.com"}}`)
+	post(t, gateway, "wk", "track", `{"userId":"other","event":"Hidden"}`)
+	post(t, gateway, "wk", "track", `{"userId":"u","event":"Evil \u001b[2J"}`)
+	settled(t)
+	got := tanker(t, "trace", "--user", "u")
+	for _, want := range []string{
+		"  identify  from default\n         refiner: delivered after ", `  /v1/identify-user {"id":"u","email":"u@example.com"}`,
+		`  track "Evil \x1b[2J"`, "refiner: dead after ", ": refused_422, 1 attempt\n", `answered 422 {"message":"no such luck"}`,
+		"\n\n2 events of 3 searched, from 2", "\n  1  dead\n  1  delivered\n",
+	} {
+		if !strings.Contains(got.stdout, want) || strings.Contains(got.stdout, "Hidden") || strings.Contains(got.stdout, "\x1b") {
+			t.Errorf("want %q in\n%s", want, got.stdout)
+		}
+	}
+	if got := tanker(t, "trace", "--user", "u", "--json"); strings.Count(got.stdout, "\n") != 2 || !strings.HasPrefix(got.stdout, `{"position":"`) {
+		t.Errorf("JSON: %+v", got)
+	}
+	if got := tanker(t, "trace", "--user", "nobody"); got.code != 0 || !strings.HasPrefix(got.stdout, "no such event among the 3 that were searched") {
+		t.Errorf("nobody: %+v", got)
+	}
+	for args, want := range map[string]string{
+		"--user u --destination d":         `destination "d": not found`,
+		"--user u --message m":             "say whose events",
+		"--user u --since 1h --until 2h":   "--since is not before --until",
+		"--user u --since yesterday":       "is no time",
+		"--user u --full --limit 1 --json": "",
+	} {
+		if got := tanker(t, append([]string{"trace"}, strings.Fields(args)...)...); !strings.Contains(got.stderr, want) || (want == "") != (got.code == 0) {
+			t.Errorf("trace %s: %+v", args, got)
+		}
+	}
+}
+
 func TestRemoteErrors(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("TANKER_ADMIN_TOKEN", "")

@@ -33,6 +33,8 @@ type Backend interface {
 	ReplayDead(ctx context.Context, destination string, at journal.Position, corrected []byte) error
 	// DiscardDead deletes one.
 	DiscardDead(ctx context.Context, destination string, at journal.Position) error
+	// Trace finds events in the log, and what happened to them, and hands them to emit.
+	Trace(ctx context.Context, o history.TraceOptions, emit func(history.Traced) error) (history.TraceEnd, error)
 }
 
 // Options configure a Handler.
@@ -54,6 +56,7 @@ type Handler struct {
 	mux     *http.ServeMux
 	backend atomic.Pointer[Backend]
 	ready   atomic.Pointer[func() error]
+	scans   chan struct{} // holds one for each search that runs
 }
 
 // NewHandler makes the admin API.
@@ -61,7 +64,7 @@ func NewHandler(o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o, mux: http.NewServeMux()}
+	h := &Handler{options: o, mux: http.NewServeMux(), scans: make(chan struct{}, maxScans)}
 	h.SetReady(func() error { return errStarting })
 	h.routes()
 	return h
@@ -90,6 +93,7 @@ func (h *Handler) routes() {
 	h.guard("GET /api/v1/dead/{destination}/{position}", h.showDead)
 	h.guardLarge("POST /api/v1/dead/{destination}/{position}/replay", h.replayDead)
 	h.guard("DELETE /api/v1/dead/{destination}/{position}", h.discardDead)
+	h.guard("GET /api/v1/trace", h.trace)
 	h.guard("GET /debug/pprof/", pprof.Index)
 	h.guard("GET /debug/pprof/profile", pprof.Profile)
 	h.guard("GET /debug/pprof/trace", pprof.Trace)

@@ -26,6 +26,7 @@ const token = "0123456789abcdef"
 type fake struct {
 	done   []string
 	filter journal.DeadFilter
+	traced history.TraceOptions
 	err    error
 }
 
@@ -57,6 +58,14 @@ func (f *fake) ReplayDead(_ context.Context, destination string, at journal.Posi
 
 func (f *fake) DiscardDead(_ context.Context, destination string, at journal.Position) error {
 	return f.find("discard", destination, at)
+}
+
+func (f *fake) Trace(_ context.Context, o history.TraceOptions, emit func(history.Traced) error) (history.TraceEnd, error) {
+	f.traced = o
+	if err := emit(history.Traced{Position: journal.At(1, 2), Event: []byte(`{"a":"<b>"}`)}); err != nil {
+		return history.TraceEnd{}, err
+	}
+	return history.TraceEnd{Events: 1, Searched: 9}, f.err
 }
 
 func (f *fake) find(what, destination string, at journal.Position) error {
@@ -101,6 +110,7 @@ func TestAccess(t *testing.T) {
 		{"POST", "/api/v1/dead/production/17.3/replay", "", "", 401},
 		{"POST", "/api/v1/dead/production/17.3/replay?dry_run=perhaps", bearer, "", 400},
 		{"DELETE", "/api/v1/dead/production/17.3", "", "", 401},
+		{"GET", "/api/v1/trace?user=u", "", "", 401},
 		{"GET", "/debug/pprof/", "", "", 401},
 		{"GET", "/debug/pprof/cmdline", "", "", 401},
 		{"GET", "/debug/pprof/cmdline", bearer, "", 200},
@@ -205,6 +215,21 @@ func TestClient(t *testing.T) {
 	if err := c.DiscardDead(t.Context(), "production", journal.At(17, 3)); err != nil {
 		t.Error(err)
 	}
+	sent := history.TraceOptions{Destination: "production", Limit: 3, Selection: history.Selection{User: "ü&=", Since: filter.Since, Until: filter.Until}}
+	traced := 0
+	end, err := c.Trace(t.Context(), sent, func(e history.Traced) error {
+		traced++
+		if e.Position != journal.At(1, 2) || string(e.Event) != `{"a":"<b>"}` {
+			t.Errorf("traced %+v", e)
+		}
+		return nil
+	})
+	if err != nil || traced != 1 || end.Searched != 9 {
+		t.Errorf("Trace = %+v, %v, %d events", end, err, traced)
+	}
+	if diff := cmp.Diff(sent, backend.traced); diff != "" {
+		t.Errorf("the trace that arrived (-sent +got):\n%s", diff)
+	}
 	if want := []string{"show", "replay", "replay {}", "discard"}; !cmp.Equal(want, backend.done) {
 		t.Errorf("done %v, want %v", backend.done, want)
 	}
@@ -247,6 +272,15 @@ func TestClientIsRefused(t *testing.T) {
 			},
 			admin.RefusedError{Status: 422, Message: "this event cannot be sent: it would be rejected"},
 		},
+		"in the middle of a long answer": {
+			func() error {
+				backend.err = journal.ErrCorrupt
+				defer func() { backend.err = nil }()
+				_, err := c.Trace(t.Context(), history.TraceOptions{Selection: history.Selection{Message: "m"}}, func(history.Traced) error { return nil })
+				return err
+			},
+			admin.RefusedError{Status: 200, Message: "journal data is damaged"},
+		},
 		"full": {
 			func() error {
 				backend.err = journal.ErrFull
@@ -288,6 +322,7 @@ func TestBadParameters(t *testing.T) {
 	_, _, server := start(t)
 	for _, path := range []string{
 		"/api/v1/dead?since=yesterday", "/api/v1/dead?until=1", "/api/v1/dead?after=-1", "/api/v1/dead?limit=x",
+		"/api/v1/trace", "/api/v1/trace?user=a&message=b", "/api/v1/trace?user=a&limit=-1", "/api/v1/trace?user=a&since=x",
 		"/api/v1/dead/production/17", "/api/v1/dead/production/x.y",
 	} {
 		req, _ := http.NewRequest("GET", server.URL+path, nil)

@@ -120,6 +120,36 @@ func (b *backend) ReplayDead(ctx context.Context, destination string, at journal
 	})
 }
 
+// Trace finds events in the log, and what happened to them.
+func (b *backend) Trace(ctx context.Context, o history.TraceOptions, emit func(history.Traced) error) (history.TraceEnd, error) {
+	if o.Destination != "" {
+		if _, err := b.line(o.Destination); err != nil {
+			return history.TraceEnd{}, err
+		}
+	}
+	destinations := make([]history.Destination, len(b.lines))
+	for i, l := range b.lines {
+		destinations[i] = history.Destination{Name: l.config.Name, Mapper: l.mapper, State: l.trouble}
+	}
+	return history.Trace(ctx, b.journal, destinations, o, emit)
+}
+
+// trouble says why the destination delivers nothing at the moment; "" if it does, or has nothing to deliver.
+func (l *line) trouble() string {
+	if l.worker == nil {
+		return stateDisabled
+	}
+	switch w := l.worker.State(); w.Status {
+	case delivery.StatusDelivering, delivery.StatusWaiting, delivery.StatusIdle:
+		return ""
+	default:
+		if w.Reason == "" {
+			return string(w.Status)
+		}
+		return string(w.Status) + ": " + w.Reason
+	}
+}
+
 // line finds the way to a destination by its name.
 func (b *backend) line(destination string) (*line, error) {
 	for _, l := range b.lines {

@@ -1,0 +1,181 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Scan says which stored events to read. The zero value reads all.
+type Scan struct {
+	// Sources are those whose events are read. Nil means all, and all replays.
+	Sources []string
+	// Since passes over packs that were stored before.
+	Since time.Time
+	// After passes over packs up to this sequence.
+	After uint64
+	// UpTo is the sequence of the last pack to read. Zero means the last that is stored when the scan begins.
+	UpTo uint64
+}
+
+// StoredPack is a part of the log: events that were stored together.
+type StoredPack struct {
+	Seq      uint64
+	Stored   time.Time
+	ReplayTo string // the destination that these replays are for; "" if they are no replays
+	Entries  []Entry
+}
+
+// scanPatience is how long a scan waits for the next pack, which is there, before it gives up.
+const scanPatience = 10 * time.Second
+
+// ErrStop ends a scan without an error, when what it calls returns it.
+var ErrStop = errors.New("enough")
+
+// Scan reads stored events in the order they were accepted and hands them to do, a pack at a time. It changes nothing
+// and holds a few packs in memory. What the janitor deletes meanwhile is left out. Errors: what do returns, ErrUnavailable,
+// ErrCorrupt.
+func (j *Journal) Scan(ctx context.Context, s Scan, do func(StoredPack) error) error {
+	info, err := j.events.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	last := info.State.LastSeq
+	if s.UpTo != 0 {
+		last = min(last, s.UpTo)
+	}
+	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: s.After + 1}
+	if s.After == 0 && !s.Since.IsZero() {
+		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &s.Since
+	}
+	for _, source := range s.Sources {
+		if !ValidName(source) {
+			return fmt.Errorf("source %q: %w", source, ErrNotFound)
+		}
+		config.FilterSubjects = append(config.FilterSubjects, subjectEvents+source+".>")
+	}
+	if s.Sources != nil && len(s.Sources) == 0 {
+		return nil
+	}
+	return j.scan(ctx, j.events, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		seq := meta.Sequence.Stream
+		if seq > last {
+			return ErrStop
+		}
+		p, err := decodePack(msg.Data())
+		if err != nil {
+			return fmt.Errorf("event pack %d: %w", seq, err)
+		}
+		for i := range p.entries {
+			p.entries[i].Position = At(seq, i)
+		}
+		pack := StoredPack{Seq: seq, Stored: meta.Timestamp.UTC(), Entries: p.entries}
+		if to, ok := strings.CutPrefix(msg.Subject(), subjectReplay); ok {
+			pack.ReplayTo, _, _ = strings.Cut(to, ".")
+		}
+		if err := do(pack); err != nil {
+			return err
+		}
+		if seq == last {
+			return ErrStop
+		}
+		return nil
+	})
+}
+
+// ScanOutcomes reads what became of events at a destination, as far back as outcomes are kept, and hands it to do, a
+// batch at a time, in the order in which it was stored. Errors are those of Scan.
+func (j *Journal) ScanOutcomes(ctx context.Context, destination string, since time.Time, do func([]Outcome) error) error {
+	if !ValidName(destination) {
+		return fmt.Errorf("destination %q: %w", destination, ErrNotFound)
+	}
+	config := jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subjectOutcomes + destination},
+		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	}
+	return j.scan(ctx, j.outcomes, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		stored, err := decodeOutcomes(msg.Data())
+		if err != nil {
+			return fmt.Errorf("outcomes %d: %w", meta.Sequence.Stream, err)
+		}
+		outcomes := make([]Outcome, len(stored))
+		for i := range stored {
+			outcomes[i] = stored[i].Outcome
+		}
+		return do(outcomes)
+	})
+}
+
+// scan calls do for the messages that a consumer has at first, and for some of those that come meanwhile.
+func (j *Journal) scan(ctx context.Context, stream jetstream.Stream, config jetstream.OrderedConsumerConfig, do func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
+	cons, err := stream.OrderedConsumer(ctx, config)
+	if err != nil {
+		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	info, err := cons.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	if info.NumPending == 0 {
+		return nil
+	}
+	messages, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
+	if err != nil {
+		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	defer messages.Stop()
+	for {
+		waiting, cancel := context.WithTimeout(ctx, scanPatience)
+		msg, err := messages.Next(jetstream.NextContext(waiting))
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("read journal: %w: %w", ErrCorrupt, err)
+		}
+		if err := do(msg, meta); errors.Is(err, ErrStop) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if meta.NumPending == 0 {
+			return nil
+		}
+	}
+}
+
+// Standing is where an event stands at a destination, as the destination's cursor knows it.
+type Standing struct {
+	Finished bool  // it has its outcome
+	Retry    Retry // of an event that is not finished: what is known of its attempts
+}
+
+// Standing says where an event stands at a destination. It says false if the destination does not get the event, or
+// has no open cursor.
+func (j *Journal) Standing(destination string, pack *StoredPack, pos Position) (Standing, bool) {
+	j.mu.Lock()
+	c := j.held[destination]
+	j.mu.Unlock()
+	if c == nil || pack.ReplayTo != "" && pack.ReplayTo != destination {
+		return Standing{}, false
+	}
+	conn := replays
+	if pack.ReplayTo == "" {
+		conn = pack.Entries[0].Source
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.place.wants(conn, pos.Seq()) {
+		return Standing{}, false
+	}
+	return Standing{Finished: c.state.finished(pos), Retry: c.retries[pos]}, true
+}
