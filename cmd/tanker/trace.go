@@ -158,6 +158,9 @@ func (p *tracePrinter) what(e *history.Traced, f *history.Fate) string {
 // waits says what a pending event waits for.
 func (p *tracePrinter) waits(f *history.Fate) string {
 	text := "pending"
+	if !f.ParkedSince.IsZero() {
+		text = "pending, parked since " + f.ParkedSince.UTC().Format(time.TimeOnly)
+	}
 	switch {
 	case f.Behind != 0:
 		text += " behind " + f.Behind.String()

@@ -56,6 +56,7 @@ type Fate struct {
 	Attempts    int          `json:"attempts,omitempty"`
 
 	// Of a pending event:
+	ParkedSince  time.Time        `json:"parkedSince,omitzero"` // when it was moved out of the way, because its user must wait
 	FirstAttempt time.Time        `json:"firstAttempt,omitzero"`
 	NextAttempt  time.Time        `json:"nextAttempt,omitzero"`
 	Behind       journal.Position `json:"behind,omitzero"` // the same user's first pending event
@@ -191,6 +192,8 @@ func (t *tracer) add(ctx context.Context, p *journal.StoredPack, e *journal.Entr
 		fate := Fate{Destination: d.Name, Outcome: Unknown, Mapping: Map(d.Mapper, e)}
 		if !standing.Finished {
 			t.describe(&fate, d, standing, e.Position)
+		} else if standing.Retry.Attempts > 0 { // parked, as flush will find
+			fate.tried(standing.Retry)
 		}
 		found.Fates = append(found.Fates, fate)
 	}
@@ -208,7 +211,7 @@ func (t *tracer) add(ctx context.Context, p *journal.StoredPack, e *journal.Entr
 // describe says why an event is pending.
 func (t *tracer) describe(fate *Fate, d Destination, s journal.Standing, at journal.Position) {
 	fate.Outcome = Pending
-	fate.Attempts, fate.FirstAttempt, fate.NextAttempt = s.Retry.Attempts, s.Retry.First, s.Retry.Next
+	fate.tried(s.Retry)
 	if d.State != nil {
 		fate.State = d.State()
 	}
@@ -218,6 +221,11 @@ func (t *tracer) describe(fate *Fate, d Destination, s journal.Standing, at jour
 	} else {
 		t.pending[key] = at
 	}
+}
+
+// tried says what is known of a pending event's attempts.
+func (f *Fate) tried(r journal.Retry) {
+	f.Attempts, f.FirstAttempt, f.NextAttempt = r.Attempts, r.First, r.Next
 }
 
 // flush looks for the outcomes of the events that were found, and hands them out.
@@ -257,6 +265,10 @@ func (t *tracer) outcomes(ctx context.Context, destination string) error {
 			if fate == nil {
 				continue
 			}
+			if o.Kind == journal.Parked {
+				fate.Outcome, fate.ParkedSince = Pending, o.At
+				continue
+			}
 			delete(missing, o.Position)
 			if err := t.settle(ctx, fate, o); err != nil {
 				return err
@@ -272,6 +284,7 @@ func (t *tracer) outcomes(ctx context.Context, destination string) error {
 // settle fills in what an outcome says.
 func (t *tracer) settle(ctx context.Context, fate *Fate, o *journal.Outcome) error {
 	fate.Outcome, fate.Reason, fate.At, fate.Attempts = o.Kind, o.Reason, o.At, o.Attempts
+	fate.ParkedSince, fate.FirstAttempt, fate.NextAttempt = time.Time{}, time.Time{}, time.Time{}
 	if fate.Mapping.Reason == o.Reason {
 		fate.Message = fate.Mapping.Message
 	}

@@ -215,3 +215,35 @@ func TestTraceOfMany(t *testing.T) {
 		t.Errorf("%d events, %v", next, err)
 	}
 }
+
+// TestTraceParked traces events that were moved out of the way: they are pending until they have their outcome.
+func TestTraceParked(t *testing.T) {
+	j := openJournal(t)
+	c := openCursor(t, j, "a")
+	accept(t, j, `track {"userId":"u","event":"one"}`, `track {"userId":"u","event":"two"}`)
+	got := read(t, c, 2)
+	now := time.Now()
+	c.Defer(got[1].Position, journal.Retry{Attempts: 3, First: now, Next: now.Add(time.Hour)})
+	if err := c.Park(t.Context(), []journal.Parking{{User: "u", Entries: got}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Unpark(t.Context(), "u"); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, c, journal.Outcome{Position: got[0].Position, Kind: journal.Delivered, Attempts: 1, At: now})
+	var fates []history.Fate
+	destinations := []history.Destination{{Name: "a", Mapper: documented(t)}}
+	_, err := history.Trace(t.Context(), j, destinations, history.TraceOptions{Selection: history.Selection{User: "u"}}, func(e history.Traced) error {
+		fates = append(fates, e.Fates...)
+		return nil
+	})
+	if err != nil || len(fates) != 2 {
+		t.Fatal(err, fates)
+	}
+	if f := fates[0]; f.Outcome != journal.Delivered || !f.ParkedSince.IsZero() {
+		t.Errorf("got %+v, want delivered", f)
+	}
+	if f := fates[1]; f.Outcome != history.Pending || f.ParkedSince.IsZero() || f.Attempts != 3 || !f.NextAttempt.Equal(now.Add(time.Hour)) {
+		t.Errorf("got %+v, want pending, parked, and when it is tried again", f)
+	}
+}

@@ -46,3 +46,14 @@ func (b bitset) spans() []span {
 	}
 	return all
 }
+
+// fromSpans is the reverse of spans.
+func fromSpans(spans []span) bitset {
+	var b bitset
+	for _, s := range spans {
+		for i := s[0]; i <= s[1] && i < maxPackEntries; i++ {
+			b, _ = b.with(i)
+		}
+	}
+	return b
+}

@@ -42,11 +42,18 @@ type Cursor struct {
 	prefixes    []string // of the subjects it reads: events.<source>. and replay.<destination>.
 	log         *slog.Logger
 
-	last uint64 // sequence of the last pack read; belongs to Next
+	last     uint64 // sequence of the last pack read; belongs to Next
+	caughtUp bool   // all packs that there were have been read; belongs to Next
+
+	parks      sync.Mutex // one Park at a time
+	unrecorded parkRecord // of a Park that failed; belongs to parks
+	parkUnsure bool       // PARKED may hold what no record names; belongs to parks
 
 	finishing sync.Mutex // one Finish at a time, so that outcomes are applied in the order they are stored
 
 	mu       sync.Mutex
+	parked   parking
+	announce []announcement            // in order, not announced yet
 	messages jetstream.MessagesContext // nil until the first Next
 	state    progress
 	place    place
@@ -83,7 +90,7 @@ func (j *Journal) newCursor(opts CursorOptions) (*Cursor, error) {
 		return nil, fmt.Errorf("%q cannot be the name of a destination", opts.Destination)
 	}
 	c := &Cursor{
-		journal: j, destination: opts.Destination, retries: map[Position]Retry{},
+		journal: j, destination: opts.Destination, retries: map[Position]Retry{}, parked: newParking(),
 		log:  j.opts.Logger.With("destination", opts.Destination),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -113,7 +120,9 @@ func (j *Journal) release(c *Cursor) {
 }
 
 // Next waits for the next pack that holds unfinished events and returns those, in order. The entries are the
-// caller's; their bodies share one buffer. Errors: the context's, ErrUnavailable, ErrClosed, ErrFenced, ErrCorrupt.
+// caller's; their bodies share one buffer. Users who had parked events when the cursor was opened are told of by entries
+// with Parked set, once each: what comes before such an entry was accepted before the parked events, what comes
+// after it was accepted after them. Errors: the context's, ErrUnavailable, ErrClosed, ErrFenced, ErrCorrupt.
 func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 	for {
 		if err := c.err(); err != nil {
@@ -122,6 +131,9 @@ func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 		messages, err := c.follow(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if entries := c.announceRead(); len(entries) > 0 {
+			return entries, nil
 		}
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -132,6 +144,16 @@ func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 			return entries, err
 		}
 	}
+}
+
+// announceRead tells of the parked events whose place has been passed without a pack that was handed out.
+func (c *Cursor) announceRead() []Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.caughtUp {
+		return c.announced(lastPosition)
+	}
+	return c.announced(At(c.last, maxPackEntries-1))
 }
 
 // follow returns what reads on after the last pack that was read.
@@ -152,6 +174,11 @@ func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}
+	info, err := cons.Info(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	c.caughtUp = info.NumPending == 0
 	messages, err = cons.Messages(jetstream.PullMaxMessages(readAhead))
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
@@ -200,7 +227,7 @@ func (c *Cursor) take(msg jetstream.Msg) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event pack %d: %w", seq, err)
 	}
-	c.last = seq
+	c.last, c.caughtUp = seq, meta.NumPending == 0
 	state := &packState{seq: seq, conn: p.source, at: p.entries[0].ReceivedAt}
 	if strings.HasPrefix(msg.Subject(), subjectReplay) {
 		state.conn, state.at = replays, meta.Timestamp.UTC() // they are waiting since they were sent again
@@ -211,8 +238,9 @@ func (c *Cursor) take(msg jetstream.Msg) ([]Entry, error) {
 		return nil, nil
 	}
 	done := c.state.read(state, len(p.entries))
-	left := p.entries[:0]
+	left := make([]Entry, 0, len(p.entries)-done.count())
 	for i := range p.entries {
+		left = append(left, c.announced(At(seq, i))...)
 		if done.has(i) {
 			continue
 		}
@@ -246,18 +274,29 @@ func (c *Cursor) Finish(ctx context.Context, outcomes []Outcome) error {
 			}
 		}
 	}
-	data, err := encodeOutcomes(fresh)
+	seq, err := c.storeOutcomes(ctx, fresh)
 	if err != nil {
 		return err
 	}
-	ack, err := c.journal.js.Publish(ctx, subjectOutcomes+c.destination, data)
-	if err != nil {
-		return writeError("store outcomes", err)
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.apply(fresh, ack.Sequence)
+	c.apply(fresh, seq)
 	return nil
+}
+
+// storeOutcomes adds to the log OUTCOMES and returns the sequence there.
+func (c *Cursor) storeOutcomes(ctx context.Context, outcomes []storedOutcome) (uint64, error) {
+	data, err := encodeOutcomes(outcomes)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	ack, err := c.journal.js.Publish(ctx, subjectOutcomes+c.destination, data)
+	if err != nil {
+		return 0, writeError("store outcomes", err)
+	}
+	return ack.Sequence, nil
 }
 
 // unfinished leaves out the outcomes of events that are not waiting for one.
@@ -266,8 +305,11 @@ func (c *Cursor) unfinished(outcomes []Outcome) []storedOutcome {
 	defer c.mu.Unlock()
 	fresh := make([]storedOutcome, 0, len(outcomes))
 	for i := range outcomes {
-		if pack := c.state.bySeq[outcomes[i].Position.Seq()]; pack != nil && !pack.done.has(outcomes[i].Position.Index()) {
-			fresh = append(fresh, storedOutcome{outcomes[i], pack.conn})
+		pos := outcomes[i].Position
+		if e, ok := c.parked.taken[pos]; ok {
+			fresh = append(fresh, storedOutcome{outcomes[i], e.connection, e.place})
+		} else if pack := c.state.waiting(pos); pack != nil {
+			fresh = append(fresh, storedOutcome{Outcome: outcomes[i], connection: pack.conn})
 		}
 	}
 	return fresh
@@ -277,21 +319,33 @@ func (c *Cursor) unfinished(outcomes []Outcome) []storedOutcome {
 func (c *Cursor) apply(outcomes []storedOutcome, seq uint64) {
 	for i := range outcomes {
 		o := &outcomes[i]
-		if !c.state.finish(o.Position) {
+		switch {
+		case o.Kind == Parked:
+			c.state.finish(o.Position)
+			c.parked.upTo = max(c.parked.upTo, o.place.Seq())
 			continue
+		case o.place != 0:
+			if c.parked.finishTaken(o.Position, o.place) {
+				c.count(o)
+			}
+		case c.state.finish(o.Position):
+			c.count(o)
 		}
-		c.totals.add(o.Outcome)
-		c.place.finished(o.connection)
 		delete(c.retries, o.Position)
 	}
 	c.outcomes, c.dirty = seq, true
+}
+
+func (c *Cursor) count(o *storedOutcome) {
+	c.totals.add(o.Outcome)
+	c.place.finished(o.connection)
 }
 
 // Defer remembers, with the next save, that an event's delivery has failed for the time being.
 func (c *Cursor) Defer(pos Position, retry Retry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.state.finished(pos) {
+	if _, taken := c.parked.taken[pos]; taken || !c.state.finished(pos) {
 		c.retries[pos] = retry
 		c.dirty = true
 	}
@@ -342,6 +396,9 @@ func (c *Cursor) keepSaved() {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 		err := c.save(ctx)
+		if err == nil {
+			err = c.sweepParked(ctx)
+		}
 		cancel()
 		if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			c.log.Error("cursor not saved", "error", err)

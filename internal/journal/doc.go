@@ -10,11 +10,14 @@
 //   - Finish writes outcomes to a stream of its own before it returns. That stream is the truth about what
 //     is finished; the cursor that is saved about once a second is only a shortcut to its end. So a crash
 //     repeats nothing whose Finish had returned.
+//   - Park moves events that must wait because of their user to a stream of their own, and Unpark brings them back in
+//     that user's order. They are pending all the while.
 //   - Nothing unfinished is ever deleted. The janitor deletes what every destination has finished and
 //     what is older than the retention.
 //
 // Streams: EVENTS (subjects events.<source>.<writer> and replay.<destination>.<writer>), OUTCOMES
-// (outcomes.<destination>), DEAD (dead.<destination>.<position>), and the key-value buckets CURSORS and COUNTS.
+// (outcomes.<destination>), DEAD (dead.<destination>.<position>), PARKED (parked.<destination>.<user>), and the
+// key-value buckets CURSORS and COUNTS.
 //
 // The package knows nothing of HTTP, of mapping or of Refiner.
 package journal

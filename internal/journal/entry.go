@@ -24,6 +24,10 @@ type Entry struct {
 	// Retry is what is known of earlier attempts to deliver the event, from before a restart.
 	// The zero value means none.
 	Retry Retry
+
+	// Parked is set in an entry that is no event: Next tells by it of a user whose events are parked. Beside it such
+	// an entry has only a Position, that of the first of them or one before.
+	Parked *ParkedUser
 }
 
 // size is about what the entry takes in a pack.
@@ -48,6 +52,10 @@ const (
 	Rejected  Kind = "rejected"  // the mapping cannot use it
 	Dead      Kind = "dead"      // Refiner refused it, or the time to retry ran out
 )
+
+// Parked is no outcome but stands beside them in what ScanOutcomes reads: the event was moved out of the way because
+// its user must wait. It is pending until its outcome follows.
+const Parked Kind = "parked"
 
 // Outcome is what happened to one event at one destination.
 type Outcome struct {

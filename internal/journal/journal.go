@@ -89,8 +89,8 @@ type Journal struct {
 	embedded *embedded
 	js       jetstream.JetStream
 
-	events, outcomes, dead jetstream.Stream
-	cursors, counts        jetstream.KeyValue
+	events, outcomes, dead, parked jetstream.Stream
+	cursors, counts                jetstream.KeyValue
 
 	mu      sync.Mutex
 	closed  bool

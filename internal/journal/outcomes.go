@@ -13,19 +13,24 @@ import (
 //	varint  time of the first, milliseconds since 1970
 //	for each: sequence (varint, relative to the one before), index (uvarint), kind (byte), attempts (uvarint),
 //	time (varint, relative to the first), connection and reason (a string, or a reference to an earlier one);
-//	if the kind has the bit carried: the event that carried it, its sequence (varint, back from this one's) and index (uvarint)
+//	if the kind has the bit carried, the event that carried it, and if it has the bit placed, the place in PARKED:
+//	sequence (varint, back from this one's) and index (uvarint)
 const outcomesVersion = 1
 
-// carried is set in the byte of the kind when another event's call carried the event.
-const carried = 0x80
+// Bits in the byte of the kind.
+const (
+	carried = 0x80 // another event's call carried the event
+	placed  = 0x40 // the event is or was parked
+)
 
 // kindCodes are part of the stored form: their order must not change.
-var kindCodes = [...]Kind{Delivered, Filtered, Rejected, Dead}
+var kindCodes = [...]Kind{Delivered, Filtered, Rejected, Dead, Parked}
 
 // storedOutcome is an outcome as OUTCOMES holds it: with the connection that its event came by.
 type storedOutcome struct {
 	Outcome
 	connection string
+	place      Position // in PARKED, of an event that is parked or was; zero for the others
 }
 
 func encodeOutcomes(outcomes []storedOutcome) ([]byte, error) {
@@ -47,14 +52,19 @@ func encodeOutcomes(outcomes []storedOutcome) ([]byte, error) {
 		if o.CarriedBy != 0 {
 			code |= carried
 		}
+		if o.place != 0 {
+			code |= placed
+		}
 		out = append(out, code)
 		out = binary.AppendUvarint(out, uint64(o.Attempts))
 		out = binary.AppendVarint(out, o.At.UnixMilli()-base)
 		out = words.append(out, o.connection)
 		out = words.append(out, o.Reason)
 		if o.CarriedBy != 0 {
-			out = binary.AppendVarint(out, int64(o.Position.Seq()-o.CarriedBy.Seq()))
-			out = binary.AppendUvarint(out, uint64(o.CarriedBy.Index()))
+			out = appendBack(out, seq, o.CarriedBy)
+		}
+		if o.place != 0 {
+			out = appendBack(out, seq, o.place)
 		}
 	}
 	return out, nil
@@ -93,9 +103,12 @@ func decodeOutcomes(data []byte) ([]storedOutcome, error) {
 		o.connection = words.read(&r)
 		o.Reason = words.read(&r)
 		if code&carried != 0 {
-			o.CarriedBy = readCarrier(&r, seq)
+			o.CarriedBy = readBack(&r, seq)
 		}
-		code &^= carried
+		if code&placed != 0 {
+			o.place = readBack(&r, seq)
+		}
+		code &^= carried | placed
 		if r.failed || index >= maxPackEntries || int(code) >= len(kindCodes) {
 			return nil, fmt.Errorf("outcome %d of %d: %w", i, n, ErrCorrupt)
 		}
@@ -104,8 +117,14 @@ func decodeOutcomes(data []byte) ([]storedOutcome, error) {
 	return outcomes, nil
 }
 
-// readCarrier reads which event carried the one in the pack at seq.
-func readCarrier(r *reader, seq uint64) Position {
+// appendBack writes a position that an outcome of the pack at seq refers to.
+func appendBack(dst []byte, seq uint64, pos Position) []byte {
+	dst = binary.AppendVarint(dst, int64(seq-pos.Seq()))
+	return binary.AppendUvarint(dst, uint64(pos.Index()))
+}
+
+// readBack is the reverse of appendBack.
+func readBack(r *reader, seq uint64) Position {
 	seq -= uint64(r.varint())
 	index := r.uvarint()
 	if index >= maxPackEntries {

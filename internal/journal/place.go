@@ -99,6 +99,7 @@ func (c *Cursor) skipDeleted(ctx context.Context, first uint64) error {
 		}
 		p.Retired -= uint64(done.count()) // counted with the connection again
 	}
+	p.Retired += uint64(c.parked.events) // they are done with in EVENTS, and still pending
 	c.state.floor = first - 1
 	if after := c.accepted(); after < before {
 		c.log.Error("events were deleted before they were delivered: the destination was not configured for longer than the retention",

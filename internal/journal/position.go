@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,9 @@ const indexBits = 16
 
 // maxPackEntries is the largest number of events one pack can hold.
 const maxPackEntries = 1 << indexBits
+
+// lastPosition stands behind every event.
+const lastPosition Position = math.MaxUint64
 
 // At makes the Position of the event at index within the pack stored at sequence seq.
 func At(seq uint64, index int) Position {

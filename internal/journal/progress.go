@@ -2,7 +2,8 @@ package journal
 
 import "time"
 
-// progress knows which events of a destination are finished. It holds the packs that were read and are not
+// progress knows which events of a destination are finished, as far as EVENTS is concerned: an event that is parked
+// is finished here and goes on in parking. It holds the packs that were read and are not
 // finished, so its size is bounded by how far a destination reads ahead. Pure; not safe for concurrent use.
 type progress struct {
 	floor uint64                // every pack up to here is finished
@@ -68,6 +69,14 @@ func (p *progress) finished(pos Position) bool {
 	return p.ahead[pos.Seq()].has(pos.Index())
 }
 
+// waiting is the state of the pack that holds an event, if that was read and is not finished, and nil otherwise.
+func (p *progress) waiting(pos Position) *packState {
+	if state := p.bySeq[pos.Seq()]; state != nil && !state.done.has(pos.Index()) {
+		return state
+	}
+	return nil
+}
+
 // advance raises the floor over the packs that are finished.
 func (p *progress) advance() {
 	n := 0
@@ -105,12 +114,6 @@ func (p *progress) spans() map[uint64][]span {
 // restore is the reverse of spans.
 func (p *progress) restore(all map[uint64][]span) {
 	for seq, spans := range all {
-		var done bitset
-		for _, s := range spans {
-			for i := s[0]; i <= s[1] && i < maxPackEntries; i++ {
-				done, _ = done.with(i)
-			}
-		}
-		p.ahead[seq] = done
+		p.ahead[seq] = fromSpans(spans)
 	}
 }

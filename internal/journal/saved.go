@@ -17,6 +17,7 @@ type saved struct {
 	Place    place              `json:"place"`
 	Totals   Totals             `json:"totals"`
 	Retries  map[Position]Retry `json:"retries,omitempty"`
+	Parked   savedParking       `json:"parked,omitzero"`
 }
 
 // load brings the cursor to where it was: the saved state, and the outcomes stored since.
@@ -32,6 +33,9 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 		err = c.restore(ctx, entry.Value())
 	}
 	if err != nil {
+		return err
+	}
+	if err := c.loadParked(ctx); err != nil {
 		return err
 	}
 	if err := c.connect(ctx, opts.Sources); err != nil {
@@ -67,6 +71,7 @@ func (c *Cursor) restore(ctx context.Context, data []byte) error {
 	if s.Retries != nil {
 		c.retries = s.Retries
 	}
+	c.parked.restore(s.Parked)
 	return c.replayOutcomes(ctx)
 }
 
@@ -102,7 +107,7 @@ func (c *Cursor) save(ctx context.Context) error {
 	}
 	s := saved{
 		Floor: c.state.floor, Done: c.state.spans(), Outcomes: c.outcomes,
-		Place: c.place, Totals: c.totals, Retries: c.retries,
+		Place: c.place, Totals: c.totals, Retries: c.retries, Parked: c.parked.save(),
 	}
 	data, err := json.Marshal(s)
 	revision := c.revision

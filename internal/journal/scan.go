@@ -88,7 +88,8 @@ func (j *Journal) Scan(ctx context.Context, s Scan, do func(StoredPack) error) e
 }
 
 // ScanOutcomes reads what became of events at a destination, as far back as outcomes are kept, and hands it to do, a
-// batch at a time, in the order in which it was stored. Errors are those of Scan.
+// batch at a time, in the order in which it was stored. An event that was parked comes with the kind Parked before it comes
+// with its outcome. Errors are those of Scan.
 func (j *Journal) ScanOutcomes(ctx context.Context, destination string, since time.Time, do func([]Outcome) error) error {
 	if !ValidName(destination) {
 		return fmt.Errorf("destination %q: %w", destination, ErrNotFound)
@@ -155,8 +156,8 @@ func (j *Journal) scan(ctx context.Context, stream jetstream.Stream, config jets
 
 // Standing is where an event stands at a destination, as the destination's cursor knows it.
 type Standing struct {
-	Finished bool  // it has its outcome
-	Retry    Retry // of an event that is not finished: what is known of its attempts
+	Finished bool  // it has its outcome, or is parked: ScanOutcomes tells which
+	Retry    Retry // of an event that has no outcome: what is known of its attempts
 }
 
 // Standing says where an event stands at a destination. It says false if the destination does not get the event, or

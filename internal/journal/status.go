@@ -15,6 +15,7 @@ type Status struct {
 	Destination string    `json:"destination"`
 	Accepted    uint64    `json:"accepted"`
 	Pending     uint64    `json:"pending"`
+	Parked      uint64    `json:"parked"` // of the pending events, those that wait in PARKED
 	Totals      Totals    `json:"totals"`
 	Oldest      time.Time `json:"oldest"` // when the oldest pending event was accepted; zero if none is pending
 }
@@ -22,20 +23,26 @@ type Status struct {
 // Status says where the destination stands.
 func (c *Cursor) Status(ctx context.Context) (Status, error) {
 	c.mu.Lock()
-	s := Status{Destination: c.destination, Totals: c.totals.clone(), Accepted: c.accepted(), Oldest: c.state.oldest()}
-	floor := c.state.floor
+	s := Status{
+		Destination: c.destination, Totals: c.totals.clone(), Accepted: c.accepted(),
+		Parked: uint64(c.parked.events), Oldest: c.state.oldest(),
+	}
+	floor, parked := c.state.floor, c.parked.oldest()
 	c.mu.Unlock()
 	finished := s.Totals.Sum()
 	s.Accepted = max(s.Accepted, finished)
 	s.Pending = s.Accepted - finished
 	if s.Pending == 0 {
 		s.Oldest = time.Time{}
-	}
-	if s.Pending == 0 || !s.Oldest.IsZero() {
 		return s, nil
 	}
 	var err error
-	s.Oldest, err = c.oldestUnread(ctx, floor)
+	if s.Oldest.IsZero() && s.Pending > s.Parked {
+		s.Oldest, err = c.oldestUnread(ctx, floor)
+	}
+	if s.Oldest.IsZero() || !parked.IsZero() && parked.Before(s.Oldest) {
+		s.Oldest = parked
+	}
 	return s, err
 }
 

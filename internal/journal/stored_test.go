@@ -57,6 +57,7 @@ func TestOutcomesKeepEverything(t *testing.T) {
 					CarriedBy: rapid.SampledFrom([]Position{0, position.Draw(t, "carrier")}).Draw(t, "carried by"),
 				},
 				connection: rapid.SampledFrom([]string{replays, "web", "app"}).Draw(t, "connection"),
+				place:      rapid.SampledFrom([]Position{0, At(1, 0), At(3, 63), At(1<<40, 9)}).Draw(t, "place"),
 			}
 		}), 1, 50).Draw(t, "outcomes")
 		data, err := encodeOutcomes(want)

@@ -18,6 +18,7 @@ const (
 	streamEvents   = "EVENTS"
 	streamOutcomes = "OUTCOMES"
 	streamDead     = "DEAD"
+	streamParked   = "PARKED"
 	bucketCursors  = "CURSORS"
 	bucketCounts   = "COUNTS"
 
@@ -25,23 +26,25 @@ const (
 	subjectReplay   = "replay."
 	subjectOutcomes = "outcomes."
 	subjectDead     = "dead."
+	subjectParked   = "parked."
 )
 
 // sizes says how the room on disk is divided.
-type sizes struct{ events, outcomes, dead, small int64 }
+type sizes struct{ events, outcomes, dead, parked, small int64 }
 
 // splitRoom gives the events what they are allowed and the rest in proportion: an outcome is a hundredth of
-// an event, a dead letter two or three events.
+// an event, a dead letter two or three events, and few events are parked.
 func splitRoom(events int64) sizes {
 	return sizes{
 		events:   events,
 		outcomes: max(events/16, 64<<20),
 		dead:     max(events/8, 64<<20),
+		parked:   max(events/8, 64<<20),
 		small:    64 << 20,
 	}
 }
 
-func (s sizes) total() int64 { return s.events + s.outcomes + s.dead + 4*s.small }
+func (s sizes) total() int64 { return s.events + s.outcomes + s.dead + s.parked + 4*s.small }
 
 func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 	streams := []struct {
@@ -60,6 +63,10 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 		{&j.dead, jetstream.StreamConfig{
 			Name: streamDead, Subjects: []string{subjectDead + ">"},
 			MaxBytes: s.dead, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
+		}},
+		{&j.parked, jetstream.StreamConfig{
+			Name: streamParked, Subjects: []string{subjectParked + ">"},
+			MaxBytes: s.parked, Discard: jetstream.DiscardNew,
 		}},
 	}
 	for _, st := range streams {

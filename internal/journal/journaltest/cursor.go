@@ -1,13 +1,11 @@
 package journaltest
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"tanker/internal/journal"
 )
@@ -121,100 +119,5 @@ func connections(t *testing.T, place Place) {
 	}
 	if s := status(t, c); s.Accepted != 3 || s.Pending != 2 {
 		t.Errorf("got %+v", s)
-	}
-}
-
-// accounting runs random histories against a model: what was accepted, and what is finished.
-func accounting(t *testing.T, place Place) {
-	run := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		run++
-		dir := Directory(fmt.Sprintf("%s/%d", t.TempDir(), run))
-		var p Place = dir
-		m := &model{t: t, finished: map[string]bool{}}
-		m.open(p)
-		steps := rapid.IntRange(1, 12).Draw(rt, "steps")
-		for range steps {
-			switch rapid.IntRange(0, 4).Draw(rt, "step") {
-			case 0, 1:
-				m.append(rapid.SampledFrom([]string{"web", "app"}).Draw(rt, "source"), rapid.IntRange(1, 40).Draw(rt, "events"))
-			case 2:
-				m.finishSome(rapid.IntRange(1, 5).Draw(rt, "every"))
-			case 3:
-				closeJournal(t, m.j)
-				m.open(p)
-			case 4:
-				next := p.Crash(t)
-				closeJournal(t, m.j)
-				p = next
-				m.open(p)
-			}
-			m.check(rt)
-		}
-		closeJournal(t, m.j)
-	})
-}
-
-type model struct {
-	t        *testing.T
-	j        *journal.Journal
-	c        *journal.Cursor
-	n        int
-	accepted []string // message ids in order
-	finished map[string]bool
-	read     []journal.Entry // read and not finished
-}
-
-func (m *model) open(p Place) {
-	m.j = p.Open(m.t, nil)
-	m.c = openCursor(m.t, m.j, "d", "web", "app")
-	m.read = nil
-}
-
-func (m *model) append(source string, n int) {
-	all := entries(source, m.n, n)
-	m.n += n
-	mustAppend(m.t, m.j, all)
-	m.accepted = append(m.accepted, ids(all)...)
-}
-
-func (m *model) waiting() []string {
-	var list []string
-	for _, id := range m.accepted {
-		if !m.finished[id] {
-			list = append(list, id)
-		}
-	}
-	return list
-}
-
-// finishSome reads what there is and finishes each every-th event.
-func (m *model) finishSome(every int) {
-	m.read = append(m.read, take(m.t, m.c, len(m.waiting())-len(m.read))...)
-	if diff := cmp.Diff(m.waiting(), ids(m.read), equateEmpty); diff != "" {
-		m.t.Fatal(diff)
-	}
-	var done, rest []journal.Entry
-	for i, e := range m.read {
-		if i%every == 0 {
-			done = append(done, e)
-			m.finished[e.MessageID] = true
-		} else {
-			rest = append(rest, e)
-		}
-	}
-	finish(m.t, m.c, outcomes(journal.Filtered, "unsupported_type", done))
-	m.read = rest
-}
-
-var equateEmpty = cmp.Transformer("", func(list []string) string { return fmt.Sprint(list) })
-
-func (m *model) check(rt *rapid.T) {
-	s := status(m.t, m.c)
-	if s.Accepted != uint64(len(m.accepted)) || s.Totals.Sum() != uint64(len(m.finished)) {
-		rt.Fatalf("status %+v, want accepted %d and finished %d", s, len(m.accepted), len(m.finished))
-	}
-	if (s.Pending == 0) != s.Oldest.IsZero() {
-		rt.Fatalf("pending %d but the oldest is of %v", s.Pending, s.Oldest)
 	}
 }
