@@ -181,6 +181,10 @@ type Destination struct {
 	// AccountAttributes renames traits of accounts before they are sent.
 	AccountAttributes []Rename `yaml:"account_attributes"`
 
+	// Merge makes one call of several that wait right behind each other for the same user, where that has the
+	// same effect: fewer calls than events. Default true.
+	Merge bool `yaml:"merge"`
+
 	// Limits are the rates that Refiner permits, which Tanker keeps by itself.
 	Limits Limits `yaml:"limits"`
 

@@ -30,6 +30,7 @@ func DefaultDestination() Destination {
 		Endpoint:       "https://api.refiner.io",
 		Profile:        "documented",
 		Encoding:       "json",
+		Merge:          true,
 		Limits:         Limits{KeyPerMinute: 4000, UserPerMinute: 100},
 		MaxConcurrency: 256,
 		Window:         Window{Events: 8192, Bytes: 64 << 20},

@@ -97,6 +97,7 @@ destinations:
     encoding: form
     user_attributes: [{from: a, to: b}]
     account_attributes: [{from: c, to: d}]
+    merge: false
     limits: {key_per_minute: 0, user_per_minute: 7}
     max_concurrency: 3
     window: {events: 200, bytes: 2MB}

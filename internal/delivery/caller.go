@@ -28,7 +28,7 @@ func (c *caller) run(queue <-chan *item) {
 
 func (c *caller) call(it *item) {
 	begun := time.Now().UTC()
-	answer, err := c.o.Client.Do(c.ctx, it.call)
+	answer, err := c.o.Client.Do(c.ctx, it.request())
 	took := time.Since(begun)
 	if err != nil && c.ctx.Err() != nil {
 		it.verdict = verdict{action: actAbandon, class: classOf(refiner.ClassCanceled)}
@@ -38,7 +38,7 @@ func (c *caller) call(it *item) {
 	if err == nil {
 		v.status = answer.Status
 		if it.entry.ReplayOf == 0 { // the age of a replay says nothing of how fast delivery is
-			c.o.Observer.Delivered(begun.Add(took).Sub(it.entry.ReceivedAt))
+			c.observe(it, begun.Add(took))
 		}
 	}
 	it.verdict = v
@@ -46,8 +46,17 @@ func (c *caller) call(it *item) {
 	c.log(it, took)
 }
 
+// observe tells of the events that a call has brought.
+func (c *caller) observe(it *item, at time.Time) {
+	c.o.Observer.Delivered(at.Sub(it.entry.ReceivedAt))
+	for _, other := range it.carried {
+		c.o.Observer.Delivered(at.Sub(other.entry.ReceivedAt))
+		c.o.Observer.Saved(savedByMerging)
+	}
+}
+
 // judge decides and keeps account of the attempts. A call that was answered with 429 or a refusal of the
-// credentials is no attempt.
+// credentials is no attempt, and neither is one of several events that was refused as a whole.
 func (c *caller) judge(it *item, begun time.Time, took time.Duration, err error) verdict {
 	tried := it.entry.Retry
 	before := tried
@@ -58,7 +67,10 @@ func (c *caller) judge(it *item, begun time.Time, took time.Duration, err error)
 	now := begun.Add(took)
 	v := decide(err, tried, now, c.o.RetryFor, rand.Float64())
 	v.before = before
-	if v.action == actLimited || v.action == actBlock {
+	if len(it.carried) > 0 {
+		v = v.ofMerged()
+	}
+	if v.action == actLimited || v.action == actBlock || v.action == actSplit {
 		return v
 	}
 	tried.Next = now.Add(v.delay)
@@ -96,6 +108,9 @@ func (c *caller) log(it *item, took time.Duration) {
 		slog.Duration("took", took),
 		slog.Int("attempts", it.entry.Retry.Attempts),
 		slog.Duration("age", time.Since(it.entry.ReceivedAt)),
+	}
+	if n := len(it.carried); n > 0 {
+		attrs = append(attrs, slog.Int("carried", n))
 	}
 	if v.kind != "" {
 		attrs = append(attrs, slog.String("kind", string(v.kind)))

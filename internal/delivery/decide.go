@@ -30,6 +30,7 @@ const (
 	actLimited               // the same call again later; it was not tried
 	actBlock                 // the destination refuses everything; it was not tried
 	actAgain                 // the same call again as soon as calls are made; it was not tried
+	actSplit                 // its own call, without what it carried; that was not tried
 	actAbandon               // the worker is being stopped; nothing is known
 )
 
@@ -90,6 +91,14 @@ func decide(err error, tried journal.Retry, now time.Time, retryFor time.Duratio
 	default:
 		wait := max(backoff(tried.Attempts, random), e.RetryAfter)
 		return retry(v, wait, tried, now, retryFor)
+	}
+	return v
+}
+
+// ofMerged is what a verdict on a call of several events means: what condemns the call need not condemn any of them.
+func (v verdict) ofMerged() verdict {
+	if v.class == classOf(refiner.ClassEvent) {
+		v.action, v.kind, v.reason = actSplit, "", ""
 	}
 	return v
 }

@@ -8,7 +8,8 @@
 //   - The events of a user are delivered in the order they were accepted, one call at a time. A user is whom
 //     the call names: its id, else its email.
 //   - At no time do more than MaxConcurrency calls exist whose outcome is not on disk. A crash repeats those
-//     at most; nothing else but a timeout, where nobody knows whether the call arrived, repeats a call.
+//     at most, whole or the end of what they brought; nothing else but a timeout, where nobody knows whether the
+//     call arrived, repeats a call.
 //   - As Refiner counts, no minute holds more calls than KeyPerMinute, nor more of a user than UserPerMinute.
 //     At least 95 % of a limit are used when there is enough to deliver and calls take under a second or two.
 //     What was called before a restart counts only as far as Options.Recent tells.
@@ -26,6 +27,14 @@
 //
 // One goroutine, the scheduler, owns all that decides: lanes, limits, places. So there are no locks on the
 // way of an event but those of three mailboxes.
+//
+// # Merging
+//
+// When a call starts, the events right behind its own in the lane go along, as far as Options.Merge makes one call of
+// all. They are out of the lane meanwhile. When the call succeeds each gets its outcome, which names the event whose
+// call it was; otherwise they are put back and the call is made again with them, or with more. The attempts are
+// those of the call's own event. If Refiner condemns the whole, its events are called one by one and nothing is
+// attempted but that: one of them may be at fault, or none. Nothing ever waits to be merged.
 //
 // # Limits
 //

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,12 +186,16 @@ type received struct {
 	at    time.Time
 	user  string
 	event string
+	also  []string // the events that were merged into the call behind the first
 	ok    bool
 }
 
+// events are all that the call brought, in order.
+func (r received) events() []string { return append([]string{r.event}, r.also...) }
+
 // fakeRefiner answers calls as the test wants.
 type fakeRefiner struct {
-	answer func(user, event string) error // nil accepts all
+	answer func(user, event string) error // nil accepts all; of a merged call event names all, with blanks between
 	verify func() error                   // nil accepts
 	delay  func(user string) time.Duration
 
@@ -202,7 +208,7 @@ type fakeRefiner struct {
 }
 
 func (f *fakeRefiner) Do(ctx context.Context, r refiner.Request) (refiner.Answer, error) {
-	user, event := parseCall(r)
+	user, event, also := parseCall(r)
 	f.enter(user)
 	defer f.leave(user)
 	if f.delay != nil {
@@ -212,11 +218,11 @@ func (f *fakeRefiner) Do(ctx context.Context, r refiner.Request) (refiner.Answer
 	}
 	var err error
 	if f.answer != nil {
-		err = f.answer(user, event)
+		err = f.answer(user, strings.Join(append([]string{event}, also...), " "))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, received{time.Now(), user, event, err == nil})
+	f.calls = append(f.calls, received{time.Now(), user, event, also, err == nil})
 	if err != nil {
 		return refiner.Answer{}, err
 	}
@@ -268,13 +274,34 @@ func (f *fakeRefiner) probedAt() []time.Time {
 	return slices.Clone(f.probes)
 }
 
-// parseCall reads what trackOf has written.
-func parseCall(r refiner.Request) (user, event string) {
-	var call struct{ ID, Event string }
+// parseCall reads what trackOf has written, or identifyOf.
+func parseCall(r refiner.Request) (user, event string, also []string) {
+	var call struct {
+		ID, Event string
+		Last      string
+	}
 	if err := json.Unmarshal(r.Body, &call); err != nil {
 		panic(err)
 	}
-	return call.ID, call.Event
+	var events []string
+	for _, match := range traitOfEvent.FindAllSubmatch(r.Body, -1) {
+		events = append(events, string(match[1]))
+	}
+	if len(events) == 0 {
+		return call.ID, call.Event, nil
+	}
+	if call.Last != events[len(events)-1] {
+		panic(fmt.Sprintf("the call brings the latest event's traits first: %s", r.Body))
+	}
+	return call.ID, events[0], events[1:]
+}
+
+var traitOfEvent = regexp.MustCompile(`"event ([^"]*)":true`)
+
+// identifyOf is an identify call of a user that can be merged with others. It has one trait to tell it by, and one
+// that all have.
+func identifyOf(user, event string) journal.Entry {
+	return journal.Entry{Type: "identify", Body: fmt.Appendf(nil, `{"userId":%q,"traits":{"event %s":true,"last":%q}}`, user, event, event)}
 }
 
 // trackOf is a track call of a user.

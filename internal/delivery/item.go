@@ -24,6 +24,12 @@ type item struct {
 	next         *item // behind it in its lane
 	older, newer *item // its neighbours in the window
 
+	carried []*item          // the events that its call brings too, out of their lane meanwhile
+	merged  []byte           // body of that call
+	carrier journal.Position // the event whose call brought this one
+	alone   bool             // not to be merged with others any more
+	frees   bool             // when its outcome is recorded, the place of a call is free
+
 	notBefore instant // when it may be called
 	started   instant // when its latest call started
 	epoch     int     // of the concurrency at that moment
@@ -49,11 +55,12 @@ func (it *item) attempt(a journal.Attempt) {
 // outcome is what the journal is told of a finished event.
 func (it *item) outcome(now time.Time) journal.Outcome {
 	return journal.Outcome{
-		Position: it.entry.Position,
-		Kind:     it.verdict.kind,
-		Reason:   it.verdict.reason,
-		Attempts: it.entry.Retry.Attempts,
-		At:       now,
-		Letter:   it.verdict.letter,
+		Position:  it.entry.Position,
+		Kind:      it.verdict.kind,
+		Reason:    it.verdict.reason,
+		Attempts:  it.entry.Retry.Attempts,
+		At:        now,
+		CarriedBy: it.carrier,
+		Letter:    it.verdict.letter,
 	}
 }

@@ -33,6 +33,23 @@ func (l *lane) pop() {
 	}
 }
 
+// lift takes the event behind the head out of the lane.
+func (l *lane) lift() {
+	it := l.head.next
+	l.head.next, it.next = it.next, nil
+	if l.tail == it {
+		l.tail = l.head
+	}
+}
+
+// insert puts an event right behind the head.
+func (l *lane) insert(it *item) {
+	it.next, l.head.next = l.head.next, it
+	if l.tail == l.head {
+		l.tail = it
+	}
+}
+
 // ready is when the head may be called.
 func (l *lane) ready(now instant) instant {
 	at := max(now, l.head.notBefore)

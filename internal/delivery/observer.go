@@ -6,6 +6,9 @@ import (
 	"tanker/internal/journal"
 )
 
+// How calls are saved.
+const savedByMerging = "merge"
+
 // Observer is told what a worker does, for metrics. It is called for every event and every call from several
 // goroutines at once, so it must be safe for that, quick, and not block.
 type Observer interface {
@@ -19,6 +22,10 @@ type Observer interface {
 
 	// Delivered is told how long it took from accepting an event until Refiner had it.
 	Delivered(latency time.Duration)
+
+	// Saved is told of every event that got its outcome without a call of its own, because of what: "merge" if
+	// another event's call brought it.
+	Saved(how string)
 
 	// Waited is told how long calls that were ready had to wait for the limit of the API key ("key"), or how long a user's
 	// next call has to wait for the user's limit ("user").
@@ -36,6 +43,9 @@ func (Unobserved) Call(string, int, time.Duration) {}
 
 // Delivered does nothing.
 func (Unobserved) Delivered(time.Duration) {}
+
+// Saved does nothing.
+func (Unobserved) Saved(string) {}
 
 // Waited does nothing.
 func (Unobserved) Waited(string, time.Duration) {}

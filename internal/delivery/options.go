@@ -61,6 +61,11 @@ type Options struct {
 	Mapper Mapper
 	Client Client
 
+	// Merge makes one call of two that follow each other in a user's lane, if that has the same effect. Its result
+	// has the method and the path of the first, and may be merged further. mapping.Merge is one. Defaults to none:
+	// each event has its own call. It is used by one goroutine.
+	Merge func(first, second mapping.Call) (mapping.Call, bool)
+
 	// KeyPerMinute and UserPerMinute are how many calls Refiner allows in a minute for the API key, and for each
 	// user. 0 means no limit. Refiner's own are 4,000 and 100; they are not the default here.
 	KeyPerMinute, UserPerMinute int

@@ -2,8 +2,10 @@ package delivery
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tanker/internal/journal"
+	"tanker/mapping"
 	"tanker/refiner"
 )
 
@@ -30,7 +33,9 @@ type story struct {
 	Outages   int     // times without a valid key
 	Downs     int     // times in which nothing works
 	Restarts  int
-	Kills     bool // the restarts are crashes
+	Kills     bool    // the restarts are crashes
+	Identify  float64 // share of events that can be merged
+	Merge     bool
 }
 
 func drawStory(t *rapid.T) story {
@@ -50,6 +55,8 @@ func drawStory(t *rapid.T) story {
 		Downs:     rapid.IntRange(0, 2).Draw(t, "downs"),
 		Restarts:  rapid.IntRange(0, 4).Draw(t, "restarts"),
 		Kills:     rapid.Bool().Draw(t, "kills"),
+		Identify:  rapid.SampledFrom([]float64{0, 0.5, 0.9}).Draw(t, "identify"),
+		Merge:     rapid.Bool().Draw(t, "merge"),
 	}
 }
 
@@ -137,7 +144,7 @@ func (x *teller) answer(_, event string) error {
 		return temporary()
 	case roll < x.Temporary+x.Limited:
 		return tooOften(time.Duration(x.random.IntN(3)) * 10 * time.Second)
-	case x.condemned[event]:
+	case slices.ContainsFunc(strings.Fields(event), func(one string) bool { return x.condemned[one] }):
 		return refusedCall(422, refiner.ClassEvent)
 	}
 	return nil
@@ -150,6 +157,9 @@ func (x *teller) accept(n int) {
 	for range n {
 		name := fmt.Sprint(len(x.disk.entries))
 		entry := trackOf(fmt.Sprint("user-", x.fate.IntN(x.Users)), name)
+		if x.fate.Float64() < x.Identify {
+			entry = identifyOf(fmt.Sprint("user-", x.fate.IntN(x.Users)), name)
+		}
 		switch roll := x.fate.Float64(); {
 		case roll < 0.05:
 			entry.Type = "screen"
@@ -191,46 +201,64 @@ func (x *teller) launch() *process {
 	return launch(x.t, x.disk, x.client, func(o *Options) {
 		o.MaxConcurrency, o.WindowEvents = x.Places, x.Window
 		o.KeyPerMinute, o.UserPerMinute = x.PerKey, x.PerUser
+		if x.Merge {
+			o.Merge = mapping.Merge
+		}
 		if x.Kills {
 			o.Grace = time.Millisecond
 		}
 	})
 }
 
-// unrecorded is how many events Refiner has taken or condemned without an outcome on disk.
+// unrecorded is how many calls Refiner has taken whose events have not all an outcome on disk.
 func (x *teller) unrecorded() int {
-	events := make(map[string]bool)
-	for _, call := range x.client.seen() {
-		var n int
-		_, _ = fmt.Sscan(call.event, &n)
-		if call.ok && x.disk.outcome(n).Kind == "" {
-			events[call.event] = true
+	latest := make(map[int]int) // call of each event without an outcome
+	for i, call := range x.client.seen() {
+		for _, n := range numbers(call) {
+			if call.ok && x.disk.outcome(n).Kind == "" {
+				latest[n] = i
+			}
 		}
 	}
-	return len(events)
+	return len(slices.Compact(slices.Sorted(maps.Values(latest))))
+}
+
+// numbers are the events that a call brought.
+func numbers(call received) []int {
+	var all []int
+	for _, event := range call.events() {
+		var n int
+		_, _ = fmt.Sscan(event, &n)
+		all = append(all, n)
+	}
+	return all
 }
 
 func (x *teller) check() {
-	first := make(map[string]int) // per user, the last event delivered for the first time
-	times := make(map[string]int) // deliveries per event
-	for _, call := range x.client.seen() {
+	first := make(map[string]int)  // per user, the last event delivered for the first time
+	times := make(map[int]int)     // deliveries per event
+	latest := make(map[int]int)    // and the call of the latest
+	repeated := make(map[int]bool) // calls that were made again, all of them or a part
+	for i, call := range x.client.seen() {
 		if !call.ok {
 			continue
 		}
-		var n int
-		_, _ = fmt.Sscan(call.event, &n)
-		if times[call.event]++; times[call.event] == 1 {
-			if last, ok := first[call.user]; ok && n < last {
-				x.t.Errorf("%s: event %d after %d", call.user, n, last)
+		for _, n := range numbers(call) {
+			if times[n]++; times[n] == 1 {
+				if last, ok := first[call.user]; ok && n < last {
+					x.t.Errorf("%s: event %d after %d", call.user, n, last)
+				}
+				first[call.user] = n
+			} else {
+				repeated[latest[n]] = true
 			}
-			first[call.user] = n
+			latest[n] = i
 		}
 	}
-	repeats := 0
 	for i, entry := range x.disk.entries {
-		x.checkOutcome(i, entry, times[fmt.Sprint(i)])
-		repeats += max(0, times[fmt.Sprint(i)]-1)
+		x.checkOutcome(i, entry, times[i])
 	}
+	repeats := len(repeated)
 	if most := x.Restarts * x.Places; repeats > most || repeats > 0 && !x.Kills {
 		x.t.Errorf("%d calls made again, want at most %d, and none without a kill", repeats, most)
 	}
@@ -262,6 +290,7 @@ func (x *teller) checkOutcome(i int, entry journal.Entry, delivered int) {
 	if o.Kind != want || (want == journal.Delivered) != (delivered > 0) {
 		x.t.Errorf("event %d: outcome %+v, delivered %d times, want %s", i, o, delivered, want)
 	}
+	x.checkCarried(i, o)
 	if (o.Letter != nil) != (want == journal.Dead) {
 		x.t.Errorf("event %d: outcome %s with letter %v", i, o.Kind, o.Letter)
 	}
@@ -270,6 +299,28 @@ func (x *teller) checkOutcome(i int, entry journal.Entry, delivered int) {
 			len(l.Attempts) == 0 || len(l.Attempts) > maxAttemptsKept || o.Attempts < len(l.Attempts) {
 			x.t.Errorf("event %d: letter %+v is not complete", i, l)
 		}
+	}
+}
+
+// checkCarried checks that an event was carried, if at all, by an earlier one of the same user, in a call of its own.
+func (x *teller) checkCarried(i int, o journal.Outcome) {
+	if o.CarriedBy == 0 {
+		return
+	}
+	by := slices.IndexFunc(x.disk.entries, func(e journal.Entry) bool { return e.Position == o.CarriedBy })
+	if !x.Merge || by < 0 || by >= i || o.Kind != journal.Delivered {
+		x.t.Errorf("event %d: outcome %+v, carried by event %d", i, o, by)
+		return
+	}
+	if carrier := x.disk.outcome(by); carrier.Kind != journal.Delivered || carrier.CarriedBy != 0 {
+		x.t.Errorf("event %d is said to be carried by event %d, whose outcome is %+v", i, by, carrier)
+	}
+	together := func(call received) bool {
+		all := numbers(call)
+		return call.ok && all[0] == by && slices.Contains(all, i)
+	}
+	if !slices.ContainsFunc(x.client.seen(), together) {
+		x.t.Errorf("event %d is said to be carried by event %d, but no call brought both", i, by)
 	}
 }
 

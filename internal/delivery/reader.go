@@ -56,7 +56,7 @@ func (r *reader) hand(ctx context.Context, entries []journal.Entry) {
 	for len(entries) > 0 {
 		var portion []*item
 		size := 0
-		for len(entries) > 0 && len(portion) < handOverEvents && size < handOverBytes {
+		for len(entries) > 0 && (len(portion) < handOverEvents && size < handOverBytes || r.runsOn(portion)) {
 			it := r.item(entries[0])
 			portion = append(portion, it)
 			size += it.size
@@ -69,6 +69,13 @@ func (r *reader) hand(ctx context.Context, entries []journal.Entry) {
 			return
 		}
 	}
+}
+
+// runsOn reports whether the next event may go along with the portion's last one in one call. Handed over later, it
+// would come when that call is under way.
+func (r *reader) runsOn(portion []*item) bool {
+	typ := portion[len(portion)-1].typ
+	return r.o.Merge != nil && (typ == "identify" || typ == "group") && len(portion) < handOverEvents+mostCarried
 }
 
 // item maps an entry. Its body is copied: it would otherwise keep the whole pack in memory for as long as the event

@@ -183,6 +183,7 @@ func (s *scheduler) start(now instant) instant {
 
 func (s *scheduler) begin(now instant) {
 	it := s.lanes.begin().head
+	s.load(it, now)
 	it.started, it.epoch, it.round = now, s.concurrency.epoch, s.gate.begin()
 	s.key.start(now)
 	s.flying++
@@ -205,12 +206,13 @@ func (s *scheduler) settle(it *item, now instant) {
 		s.concurrency.done(now, it.epoch, now-it.started, s.crowded)
 	}
 	s.weigh(it, now)
+	s.unload(it)
 	if v.action == actFinish {
 		if v.kind == journal.Delivered {
 			s.lastDelivered = time.Now().UTC()
 		}
 		l.pop()
-		s.finished = append(s.finished, it)
+		s.finish(it)
 		s.place(l, now)
 		return
 	}
@@ -229,6 +231,8 @@ func (s *scheduler) settle(it *item, now instant) {
 	case actAgain:
 		s.untry(it)
 		s.place(l, now)
+	case actSplit:
+		s.lanes.putBack(l, now)
 	}
 }
 
@@ -255,7 +259,7 @@ func (s *scheduler) place(l *lane, now instant) {
 // release lets an event go whose outcome is recorded.
 func (s *scheduler) release(it *item) {
 	s.recording--
-	if it.callable() {
+	if it.frees {
 		s.unrecorded--
 	}
 	s.window.remove(it)

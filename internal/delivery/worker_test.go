@@ -296,6 +296,7 @@ type tally struct {
 	calls     map[string]int
 	latencies []time.Duration
 	waits     map[string]time.Duration
+	saved     map[string]int
 }
 
 func (o *tally) Outcome(kind journal.Kind, reason string) {
@@ -322,8 +323,14 @@ func (o *tally) Waited(limit string, wait time.Duration) {
 	o.waits[limit] += wait
 }
 
+func (o *tally) Saved(how string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.saved[how]++
+}
+
 func newTally() *tally {
-	return &tally{outcomes: map[string]int{}, calls: map[string]int{}, waits: map[string]time.Duration{}}
+	return &tally{outcomes: map[string]int{}, calls: map[string]int{}, waits: map[string]time.Duration{}, saved: map[string]int{}}
 }
 
 func TestObserverAndStateCountEverything(t *testing.T) {

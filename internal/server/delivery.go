@@ -69,8 +69,12 @@ func (s *server) newWorker(l *line) (*delivery.Worker, error) {
 		return nil, err
 	}
 	s.crew.onStop(func() error { client.Close(); return nil })
+	merge := mapping.Merge
+	if !d.Merge {
+		merge = nil
+	}
 	return delivery.New(delivery.Options{
-		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Client: client,
+		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Merge: merge, Client: client,
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent,

@@ -14,6 +14,7 @@ type Delivery struct {
 	outcomes  *prometheus.CounterVec // by kind and reason
 	delivered prometheus.Counter     // of outcomes, by far the most frequent
 	calls     *prometheus.CounterVec // by class and status
+	saved     *prometheus.CounterVec // by how
 	callTime  prometheus.Observer
 	latency   prometheus.Observer
 	waits     prometheus.ObserverVec // by limit
@@ -27,6 +28,7 @@ func (m *Metrics) Delivery(destination string) *Delivery {
 		outcomes:  outcomes,
 		delivered: outcomes.WithLabelValues(string(journal.Delivered), ""),
 		calls:     m.calls.MustCurryWith(label),
+		saved:     m.saved.MustCurryWith(label),
 		callTime:  m.callTime.With(label),
 		latency:   m.latency.With(label),
 		waits:     m.waits.MustCurryWith(label),
@@ -54,6 +56,9 @@ func (d *Delivery) Call(class string, status int, took time.Duration) {
 
 // Delivered counts the time from an event's acceptance to its delivery.
 func (d *Delivery) Delivered(latency time.Duration) { d.latency.Observe(latency.Seconds()) }
+
+// Saved counts an event that needed no call of its own.
+func (d *Delivery) Saved(how string) { d.saved.WithLabelValues(how).Inc() }
 
 // Waited counts the time that calls waited for a rate limit, "key" or "user".
 func (d *Delivery) Waited(limit string, wait time.Duration) {

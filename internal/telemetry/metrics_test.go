@@ -38,6 +38,7 @@ func used() *telemetry.Metrics {
 	d.Call("ok", 200, time.Second)
 	d.Call("temporary", 0, time.Second)
 	d.Waited("user", time.Minute)
+	d.Saved("merge")
 	m.Observe(func() telemetry.State {
 		return telemetry.State{
 			Destinations: []telemetry.DestinationState{
@@ -67,6 +68,7 @@ func TestMetrics(t *testing.T) {
 		`tanker_delivery_seconds_bucket{destination="production",le="0.025"} 1`,
 		`tanker_calls_total{class="ok",destination="production",status="200"} 1`,
 		`tanker_calls_total{class="temporary",destination="production",status="none"} 1`,
+		`tanker_calls_saved_total{destination="production",how="merge"} 1`,
 		`tanker_call_seconds_sum{destination="production"} 2`,
 		`tanker_limit_wait_seconds_sum{destination="production",limit="user"} 60`,
 		`tanker_pending_events{destination="production"} 5`,
