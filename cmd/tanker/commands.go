@@ -25,6 +25,8 @@ func commands() []command {
 		{"config", "print a configuration file with every setting", runConfig},
 		{"check", "check the configuration, and every API key against Refiner", runCheck},
 		{"status", "state and totals of a running server's destinations", runStatus},
+		{"pause", "send nothing to a destination until it is resumed", runPause},
+		{"resume", "let a paused destination go on", runResume},
 		{"dead", "look at, send again or discard what could not be delivered", runDead},
 		{"trace", "what became of a user's events, and why", runTrace},
 		{"transform", "show the calls that events become, without sending them", runTransform},

@@ -54,6 +54,8 @@ func TestWrongCommandLines(t *testing.T) {
 		"dead":              "tanker: dead: say what about them: list, show, replay or discard\nhint: see: tanker help dead\n",
 		"dead bury":         "tanker: dead: \"bury\" is not one of list, show, replay, discard\nhint: see: tanker help dead\n",
 		"dead list --since": "tanker: dead: flag needs an argument: --since\nhint: see: tanker help dead\n",
+		"pause":             "tanker: pause: name one destination; tanker status shows them\nhint: see: tanker help pause\n",
+		"resume a b":        "tanker: resume: name one destination; tanker status shows them\nhint: see: tanker help resume\n",
 		"config":            "tanker: config: say what about it: tanker config example\nhint: see: tanker help config\n",
 		"version x":         "tanker: version: \"x\" is not expected here\nhint: see: tanker help version\n",
 	} {

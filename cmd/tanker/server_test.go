@@ -246,6 +246,31 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+func TestPauseAndResume(t *testing.T) {
+	_, gateway := serving(t)
+	if got := tanker(t, "pause", "refiner"); got.code != 0 || got.stdout != "refiner paused\n" {
+		t.Fatalf("%+v", got)
+	}
+	post(t, gateway, "wk", "track", `{"userId":"u","event":"e"}`)
+	for deadline := time.Now().Add(20 * time.Second); statusOf(t).State != "paused" && time.Now().Before(deadline); {
+		time.Sleep(2 * time.Millisecond)
+	}
+	got := tanker(t, "status")
+	for _, want := range []string{"\nrefiner      paused         1          0 ", "\n  paused for ", ": tanker resume lets it go on\n"} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("no %q in\n%s", want, got.stdout)
+		}
+	}
+	if got := tanker(t, "resume", "refiner"); got.code != 0 || got.stdout != "refiner resumed\n" {
+		t.Errorf("%+v", got)
+	}
+	settled(t)
+	want := "tanker: destination \"nowhere\": not found\nhint: tanker status shows the destinations\n"
+	if got := tanker(t, "pause", "nowhere"); got.code != 1 || got.stderr != want {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestRemoteErrors(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("TANKER_ADMIN_TOKEN", "")

@@ -23,6 +23,7 @@ accepted for it. At all times accepted = delivered + filtered + rejected + dead 
   rate limited       Refiner asked to wait
   circuit open       calls of everyone fail; Refiner is asked until it answers again
   blocked            Refiner refuses the API key; it is asked again by itself
+  paused             by an operator; tanker resume lets it go on
   disabled           switched off in the configuration; events wait
 ` + remoteHelp
 

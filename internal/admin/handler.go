@@ -35,6 +35,11 @@ type Backend interface {
 	DiscardDead(ctx context.Context, destination string, at journal.Position) error
 	// Trace finds events in the log, and what happened to them, and hands them to emit.
 	Trace(ctx context.Context, o history.TraceOptions, emit func(history.Traced) error) (history.TraceEnd, error)
+	// Pause has nothing sent to a destination until Resume, also after a restart. Both may be repeated, and both
+	// return journal.ErrNotFound if there is no such destination.
+	Pause(ctx context.Context, destination string) error
+	// Resume ends a pause.
+	Resume(ctx context.Context, destination string) error
 }
 
 // Options configure a Handler.
@@ -94,6 +99,8 @@ func (h *Handler) routes() {
 	h.guardLarge("POST /api/v1/dead/{destination}/{position}/replay", h.replayDead)
 	h.guard("DELETE /api/v1/dead/{destination}/{position}", h.discardDead)
 	h.guard("GET /api/v1/trace", h.trace)
+	h.guard("POST /api/v1/destinations/{destination}/pause", h.pause)
+	h.guard("POST /api/v1/destinations/{destination}/resume", h.resume)
 	h.guard("GET /debug/pprof/", pprof.Index)
 	h.guard("GET /debug/pprof/profile", pprof.Profile)
 	h.guard("GET /debug/pprof/trace", pprof.Trace)

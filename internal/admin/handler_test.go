@@ -68,6 +68,14 @@ func (f *fake) Trace(_ context.Context, o history.TraceOptions, emit func(histor
 	return history.TraceEnd{Events: 1, Searched: 9}, f.err
 }
 
+func (f *fake) Pause(_ context.Context, destination string) error {
+	return f.find("pause", destination, letter.Position)
+}
+
+func (f *fake) Resume(_ context.Context, destination string) error {
+	return f.find("resume", destination, letter.Position)
+}
+
 func (f *fake) find(what, destination string, at journal.Position) error {
 	if destination != letter.Destination || at != letter.Position {
 		return fmt.Errorf("letter: %w", journal.ErrNotFound)
@@ -111,6 +119,8 @@ func TestAccess(t *testing.T) {
 		{"POST", "/api/v1/dead/production/17.3/replay?dry_run=perhaps", bearer, "", 400},
 		{"DELETE", "/api/v1/dead/production/17.3", "", "", 401},
 		{"GET", "/api/v1/trace?user=u", "", "", 401},
+		{"POST", "/api/v1/destinations/production/pause", "", "", 401},
+		{"POST", "/api/v1/destinations/production/resume", "", "", 401},
 		{"GET", "/debug/pprof/", "", "", 401},
 		{"GET", "/debug/pprof/cmdline", "", "", 401},
 		{"GET", "/debug/pprof/cmdline", bearer, "", 200},
@@ -230,7 +240,10 @@ func TestClient(t *testing.T) {
 	if diff := cmp.Diff(sent, backend.traced); diff != "" {
 		t.Errorf("the trace that arrived (-sent +got):\n%s", diff)
 	}
-	if want := []string{"show", "replay", "replay {}", "discard"}; !cmp.Equal(want, backend.done) {
+	if err := errors.Join(c.Pause(t.Context(), "production"), c.Resume(t.Context(), "production")); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"show", "replay", "replay {}", "discard", "pause", "resume"}; !cmp.Equal(want, backend.done) {
 		t.Errorf("done %v, want %v", backend.done, want)
 	}
 }
@@ -252,6 +265,10 @@ func TestClientIsRefused(t *testing.T) {
 		"no such letter": {
 			func() error { return c.ReplayDead(t.Context(), "production", journal.At(1, 0), nil) },
 			admin.RefusedError{Status: 404, Message: "letter: not found"},
+		},
+		"no such destination": {
+			func() error { return c.Pause(t.Context(), "../production") },
+			admin.RefusedError{Status: 404, Message: "letter: not found", Hint: "tanker status shows the destinations"},
 		},
 		"hostile destination": {
 			func() error { return c.DiscardDead(t.Context(), "../../production", journal.At(17, 3)) },
@@ -301,7 +318,8 @@ func TestClientIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := errors.AsType[*admin.RefusedError](test.ask())
-			if !ok || got.Status != test.want.Status || got.Message != test.want.Message {
+			if !ok || got.Status != test.want.Status || got.Message != test.want.Message ||
+				test.want.Hint != "" && got.Hint != test.want.Hint {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})

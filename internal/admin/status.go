@@ -34,6 +34,8 @@ type DestinationStatus struct {
 	Since   time.Time `json:"since,omitzero"`   // since when it is in this state
 	Until   time.Time `json:"until,omitzero"`   // when it is to be tried again
 
+	PausedSince time.Time `json:"pausedSince,omitzero"` // since when an operator has it paused
+
 	Accepted uint64         `json:"accepted"`
 	Pending  uint64         `json:"pending"`
 	Totals   journal.Totals `json:"totals"`

@@ -70,6 +70,7 @@
 //     goes on.
 //   - Any other 4xx condemns the event: it becomes a dead letter, refused_<status>, which holds the event, the call, the
 //     answer, and when it was tried.
+//   - An operator pauses the worker: no call starts, no probe either, until it is resumed.
 //   - The mapping breaks down over an event: a dead letter, mapping_failed.
 //   - The journal cannot be read or written: it is tried again until it can. At most MaxConcurrency calls
 //     are made meanwhile.

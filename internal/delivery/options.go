@@ -94,6 +94,9 @@ type Options struct {
 	// Recent are calls of the last minute that are known from before the start. The limits count them.
 	Recent []PastCall
 
+	// PausedSince is since when the worker is paused, from its start on; see Worker.Pause. Zero means that it is not.
+	PausedSince time.Time
+
 	// Logger defaults to none. Observer defaults to none.
 	Logger   *slog.Logger
 	Observer Observer

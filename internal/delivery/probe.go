@@ -19,7 +19,7 @@ func (s *scheduler) block(reason string, now instant) {
 // probe asks a destination that gets no calls, when it is due, whether it works again. It returns when it is.
 // The probe counts against the key's limit like every call.
 func (s *scheduler) probe(now instant) instant {
-	if !s.gate.closed || s.gate.probing || s.stopping {
+	if !s.gate.closed || s.gate.probing || s.stopping || !s.pausedSince.IsZero() {
 		return never
 	}
 	if s.gate.next > now {

@@ -32,6 +32,8 @@ func (s *scheduler) describe(state *State, now instant, wall time.Time) {
 		state.Status = StatusStopping
 	case reason != "":
 		state.Status, state.Reason, state.Since = StatusUnavailable, reason, since
+	case !s.pausedSince.IsZero():
+		state.Status, state.Reason, state.Since = StatusPaused, "tanker resume lets it go on", s.pausedSince
 	case s.gate.closed || s.gate.trial:
 		state.Status, state.Reason, state.Since = StatusBlocked, s.gate.reason, s.gate.since
 		if s.gate.cause == causeTrouble {

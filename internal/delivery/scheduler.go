@@ -17,6 +17,7 @@ type scheduler struct {
 	o        *Options
 	epoch    time.Time // instants count from here
 	board    *board
+	paused   *pause
 	troubles []*trouble
 	verify   func()       // starts a probe, which ends in probed
 	employ   func()       // starts one more caller
@@ -44,6 +45,7 @@ type scheduler struct {
 	limited       bool // a ready call waits for the key's limit
 	limitedSince  instant
 	stopping      bool
+	pausedSince   time.Time // zero if calls may be made
 	lastDelivered time.Time
 	calls         [callClasses]uint64
 
@@ -103,6 +105,7 @@ func (s *scheduler) run(ctx context.Context) {
 
 // turn takes what has ended, starts what may start and returns when it wants to be called at the latest.
 func (s *scheduler) turn() instant {
+	s.pausedSince = s.paused.get()
 	s.endedBatch = s.ended.take(s.endedBatch)
 	s.recordedBatch = s.recorded.take(s.recordedBatch)
 	now := s.now() // after every end: a limit must not count a call as older than it is
@@ -155,7 +158,7 @@ func (s *scheduler) admit(items []*item) {
 func (s *scheduler) start(now instant) instant {
 	s.crowded = false
 	for s.lanes.ready.len() > 0 && !s.stopping {
-		if !s.gate.admits() {
+		if !s.gate.admits() || !s.pausedSince.IsZero() {
 			s.limited = false
 			return never
 		}

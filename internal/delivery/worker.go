@@ -14,6 +14,7 @@ const recordGrace = 5 * time.Second
 type Worker struct {
 	o     Options
 	board board
+	pause pause
 }
 
 // New makes a worker. It reports everything that is wrong with the options.
@@ -24,6 +25,7 @@ func New(o Options) (*Worker, error) {
 	o = o.withDefaults()
 	o.Logger = o.Logger.With("destination", o.Name)
 	w := &Worker{o: o}
+	w.pause.set(o.PausedSince)
 	w.board.publish(State{Name: o.Name, Status: StatusStopped}, &[callClasses]uint64{}, time.Now().UTC())
 	return w, nil
 }
@@ -67,6 +69,8 @@ type run struct {
 func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
 	o := &w.o
 	s := newScheduler(o, &w.board)
+	s.paused = &w.pause
+	s.paused.tell(s.wake)
 	woken := make(chan struct{}, 1)
 	reading := &trouble{log: o.Logger, wake: s.wake}
 	storing := &trouble{log: o.Logger, wake: s.wake}

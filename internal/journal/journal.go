@@ -90,7 +90,7 @@ type Journal struct {
 	js       jetstream.JetStream
 
 	events, outcomes, dead, parked jetstream.Stream
-	cursors, counts                jetstream.KeyValue
+	cursors, counts, paused        jetstream.KeyValue
 
 	mu      sync.Mutex
 	closed  bool

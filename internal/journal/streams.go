@@ -21,6 +21,7 @@ const (
 	streamParked   = "PARKED"
 	bucketCursors  = "CURSORS"
 	bucketCounts   = "COUNTS"
+	bucketPaused   = "PAUSED"
 
 	subjectEvents   = "events."
 	subjectReplay   = "replay."
@@ -44,7 +45,9 @@ func splitRoom(events int64) sizes {
 	}
 }
 
-func (s sizes) total() int64 { return s.events + s.outcomes + s.dead + s.parked + 4*s.small }
+func (s sizes) total() int64 {
+	return s.events + s.outcomes + s.dead + s.parked + 4*s.small + pausedRoom
+}
 
 func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 	streams := []struct {
@@ -79,12 +82,18 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 		}
 		*st.into = stream
 	}
-	for bucket, into := range map[string]*jetstream.KeyValue{bucketCursors: &j.cursors, bucketCounts: &j.counts} {
-		kv, err := j.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: bucket, Storage: jetstream.FileStorage, MaxBytes: s.small})
+	for _, b := range []struct {
+		name string
+		into *jetstream.KeyValue
+		room int64
+	}{
+		{bucketCursors, &j.cursors, s.small}, {bucketCounts, &j.counts, s.small}, {bucketPaused, &j.paused, pausedRoom},
+	} {
+		kv, err := j.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.name, Storage: jetstream.FileStorage, MaxBytes: b.room})
 		if err != nil {
-			return fmt.Errorf("open bucket %s: %w", bucket, err)
+			return fmt.Errorf("open bucket %s: %w", b.name, err)
 		}
-		*into = kv
+		*b.into = kv
 	}
 	return nil
 }

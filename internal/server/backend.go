@@ -33,6 +33,9 @@ func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 		if err != nil {
 			return admin.Status{}, err
 		}
+		if d.PausedSince, err = b.journal.PausedSince(ctx, d.Name); err != nil {
+			return admin.Status{}, err
+		}
 		s.Destinations = append(s.Destinations, d)
 	}
 	return s, nil
@@ -183,6 +186,7 @@ func (b *backend) observe() telemetry.State {
 		if l.worker != nil {
 			status := l.worker.State().Status
 			d.Blocked, d.Circuit = status == delivery.StatusBlocked, status == delivery.StatusCircuitOpen
+			d.Paused = status == delivery.StatusPaused
 		}
 		state.Destinations = append(state.Destinations, d)
 	}

@@ -22,6 +22,8 @@ type line struct {
 	cursor *journal.Cursor
 	mapper *mapping.Mapper
 	worker *delivery.Worker // nil if the destination is switched off
+
+	holding sync.Mutex // held while the destination is paused or resumed
 }
 
 // openLines finds each destination's place in the journal, also of those that are switched off: what they
@@ -43,7 +45,7 @@ func (s *server) openLines(ctx context.Context) error {
 		if !d.Enabled {
 			continue
 		}
-		if l.worker, err = s.newWorker(l); err != nil {
+		if l.worker, err = s.newWorker(ctx, l); err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 	}
@@ -59,8 +61,15 @@ func (s *server) openLines(ctx context.Context) error {
 }
 
 // newWorker makes what delivers to a destination.
-func (s *server) newWorker(l *line) (*delivery.Worker, error) {
+func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, error) {
 	d := l.config
+	paused, err := s.journal.PausedSince(ctx, d.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !paused.IsZero() {
+		s.log.Warn("destination is paused", "destination", d.Name, "since", paused)
+	}
 	for _, warning := range l.mapper.Warnings() {
 		s.log.Warn(warning, "destination", d.Name)
 	}
@@ -77,7 +86,7 @@ func (s *server) newWorker(l *line) (*delivery.Worker, error) {
 		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Merge: merge, Client: client,
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
-		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent,
+		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
 		Logger: s.log.With("part", "delivery"), Observer: s.metrics.Delivery(d.Name),
 	})
 }

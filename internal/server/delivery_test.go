@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,6 +200,51 @@ func TestOutageOfOneDestination(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "all are delivered", func() bool { return r.status(t, "testing").Totals.Delivered == 40 })
+}
+
+func TestPausedDestinationKeepsItsEvents(t *testing.T) {
+	refiner, endpoint := sandbox(t)
+	other, otherEndpoint := sandbox(t)
+	c := testConfig(t, endpoint)
+	c.Destinations = append(c.Destinations, destination("testing", otherEndpoint))
+	r := start(t, c)
+	if err := r.admin.Pause(t.Context(), "production"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		r.send(t, "wk-web", "track", fmt.Sprintf(`{"userId":"u","event":"%d"}`, i))
+	}
+	eventually(t, "the other has delivered all", func() bool { return r.status(t, "testing").Totals.Delivered == 10 })
+	paused := r.status(t, "production")
+	if paused.State != "paused" || paused.Pending != 10 || paused.PausedSince.IsZero() || !paused.Since.Equal(paused.PausedSince) {
+		t.Errorf("status = %+v, want paused with 10 pending", paused)
+	}
+	r.wantMetrics(t, `tanker_destination_paused{destination="production"} 1`, `tanker_destination_paused{destination="testing"} 0`)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	r = start(t, c)
+	eventually(t, "it is paused again", func() bool { return r.status(t, "production").State == "paused" })
+	if s := r.status(t, "production"); !s.PausedSince.Equal(paused.PausedSince) || !s.Since.Equal(paused.PausedSince) {
+		t.Errorf("status after a restart = %+v, want paused since %s", s, paused.PausedSince)
+	}
+	if n := len(refiner.Calls()); n != 0 {
+		t.Errorf("%d calls to the paused destination", n)
+	}
+	for range 2 {
+		if err := r.admin.Resume(t.Context(), "production"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all are delivered", func() bool { return r.status(t, "production").Totals.Delivered == 10 })
+	contact, _ := refiner.Contact("u", "")
+	if want, _ := other.Contact("u", ""); !slices.Equal(contact.EventNames(), want.EventNames()) {
+		t.Errorf("events %v, want %v", contact.EventNames(), want.EventNames())
+	}
+	if err := r.admin.Pause(t.Context(), "nowhere"); err == nil || !strings.Contains(err.Error(), `destination "nowhere": not found`) {
+		t.Errorf("pausing what is not there: %v", err)
+	}
 }
 
 func TestDeadLetterIsShownAndSentAgain(t *testing.T) {

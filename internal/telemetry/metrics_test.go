@@ -43,7 +43,7 @@ func used() *telemetry.Metrics {
 		return telemetry.State{
 			Destinations: []telemetry.DestinationState{
 				{Name: "production", Pending: 5, Oldest: time.Now().Add(-time.Hour), Blocked: true, Circuit: true},
-				{Name: "testing"},
+				{Name: "testing", Paused: true},
 			},
 			Journal: telemetry.JournalState{Bytes: 10, MaxBytes: 20},
 		}
@@ -78,6 +78,8 @@ func TestMetrics(t *testing.T) {
 		`tanker_destination_blocked{destination="testing"} 0`,
 		`tanker_destination_circuit_open{destination="production"} 1`,
 		`tanker_destination_circuit_open{destination="testing"} 0`,
+		`tanker_destination_paused{destination="production"} 0`,
+		`tanker_destination_paused{destination="testing"} 1`,
 		`tanker_journal_bytes 10`,
 		`tanker_journal_max_bytes 20`,
 		`go_goroutines`,

@@ -20,6 +20,7 @@ type DestinationState struct {
 	Oldest  time.Time // when the oldest of them was accepted; zero if there is none or it is not known
 	Blocked bool      // nothing is delivered until an operator helps
 	Circuit bool      // nothing is delivered until the destination answers again
+	Paused  bool      // nothing is delivered until an operator resumes it
 }
 
 // JournalState is the room on disk.
@@ -37,7 +38,7 @@ type stateCollector struct {
 	mu   sync.Mutex
 	read func() State
 
-	pending, oldest, blocked, circuit, bytes, maxBytes *prometheus.Desc
+	pending, oldest, blocked, circuit, paused, bytes, maxBytes *prometheus.Desc
 }
 
 func newStateCollector() *stateCollector {
@@ -49,6 +50,7 @@ func newStateCollector() *stateCollector {
 		oldest:   describe("tanker_oldest_pending_seconds", "Age of the oldest event that is not finished; 0 if there is none.", "destination"),
 		blocked:  describe("tanker_destination_blocked", "1 while nothing is delivered until an operator helps.", "destination"),
 		circuit:  describe("tanker_destination_circuit_open", "1 while the calls of everyone fail and none are made but probes.", "destination"),
+		paused:   describe("tanker_destination_paused", "1 while an operator has the destination paused.", "destination"),
 		bytes:    describe("tanker_journal_bytes", "Bytes that stored events take on disk."),
 		maxBytes: describe("tanker_journal_max_bytes", "Bytes that stored events may take on disk."),
 	}
@@ -62,7 +64,7 @@ func (c *stateCollector) set(read func() State) {
 
 // Describe is part of prometheus.Collector.
 func (c *stateCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.pending, c.oldest, c.blocked, c.circuit, c.bytes, c.maxBytes} {
+	for _, d := range []*prometheus.Desc{c.pending, c.oldest, c.blocked, c.circuit, c.paused, c.bytes, c.maxBytes} {
 		descriptions <- d
 	}
 }
@@ -84,6 +86,7 @@ func (c *stateCollector) Collect(metrics chan<- prometheus.Metric) {
 		gauge(c.oldest, age(d.Oldest), d.Name)
 		gauge(c.blocked, oneIf(d.Blocked), d.Name)
 		gauge(c.circuit, oneIf(d.Circuit), d.Name)
+		gauge(c.paused, oneIf(d.Paused), d.Name)
 	}
 	gauge(c.bytes, float64(state.Journal.Bytes))
 	gauge(c.maxBytes, float64(state.Journal.MaxBytes))
