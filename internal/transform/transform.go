@@ -11,6 +11,7 @@ import (
 	"io"
 
 	"tanker/event"
+	"tanker/internal/ndjson"
 	"tanker/mapping"
 )
 
@@ -38,21 +39,21 @@ func (c Counts) Total() int { return c.Calls + c.Rejected + c.Filtered }
 // A line that cannot be used is answered with a rejection, and the next one follows. An error means that in
 // could not be read, out could not be written or ctx ended.
 func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) (Counts, error) {
-	lines := newLineReader(in, o.Limits.MaxBytes)
+	lines := ndjson.NewReader(in, o.Limits.MaxBytes)
 	w := bufio.NewWriterSize(out, 64<<10)
 	t := transformer{mapper: o.Mapper, limits: o.Limits}
 	for ctx.Err() == nil {
-		line, err := lines.next()
+		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
 			return t.counts, w.Flush()
 		}
-		if err != nil && !errors.Is(err, errLongLine) {
-			return t.counts, errors.Join(fmt.Errorf("reading line %d: %w", lines.number, err), w.Flush())
+		if err != nil && !errors.Is(err, ndjson.ErrLongLine) {
+			return t.counts, errors.Join(fmt.Errorf("reading line %d: %w", lines.Number(), err), w.Flush())
 		}
-		if _, err := w.Write(t.answer(line, lines.number, err)); err != nil {
+		if _, err := w.Write(t.answer(line, lines.Number(), err)); err != nil {
 			return t.counts, fmt.Errorf("writing: %w", err)
 		}
-		if lines.waiting() { // whoever feeds us line by line wants each answer at once
+		if lines.Waiting() { // whoever feeds us line by line wants each answer at once
 			if err := w.Flush(); err != nil {
 				return t.counts, fmt.Errorf("writing: %w", err)
 			}
