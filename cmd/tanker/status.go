@@ -112,16 +112,20 @@ func printDetails(w io.Writer, d admin.DestinationStatus, now time.Time) {
 
 // reasons lists the numbers that are not zero, the largest first.
 func reasons(counts map[string]uint64) string {
-	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
-	})
 	var parts []string
-	for _, name := range names {
+	for _, name := range byCount(counts) {
 		if counts[name] > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", number(counts[name]), name))
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// byCount are the names, those with the largest counts first.
+func byCount[T int | uint64](counts map[string]T) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
 }
 
 func sum(counts map[string]uint64) uint64 {

@@ -174,7 +174,7 @@ func (g *Gateway) route(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, unavailable) // SDKs read more into a 404 than that a page was not found
 	case !ok:
 		http.NotFound(w, r)
-	case r.Method != found.method && !(r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, "/sourceConfig")):
+	case r.Method != found.method && (r.Method != http.MethodHead || !strings.HasPrefix(r.URL.Path, "/sourceConfig")):
 		w.Header().Set("Allow", found.method)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	default:
