@@ -3,8 +3,10 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 10s
+ROUNDS ?= 1
+RUN ?= .
 
-.PHONY: build test lint bench fuzz-short chromium clean
+.PHONY: build test lint bench fuzz-short faults chromium clean
 
 build: ## bin/tanker
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
@@ -43,6 +45,9 @@ chromium:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  elif [ -n "$$CI" ]; then echo "Chromium is not installed: the tests need it"; exit 1; \
 	  else echo "Chromium is not installed: the tests with SDKs in a browser are left out"; fi
+
+faults: ## all that can go wrong, for minutes each; ROUNDS=20 repeats it, RUN=Kill selects
+	go test ./test/faults -count 1 -v -timeout 24h -full -rounds $(ROUNDS) -run '$(RUN)'
 
 clean:
 	rm -rf bin test/sdk/node_modules

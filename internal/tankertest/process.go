@@ -2,6 +2,7 @@
 package tankertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -47,7 +49,7 @@ type Options struct {
 	Dir      string    // where its data and its configuration are
 	Refiner  string    // URL of what it takes for Refiner
 	Settings string    // further lines of the destination in tanker.yaml, each indented by four spaces
-	Journal  string    // further lines of the journal in tanker.yaml, each indented by two spaces
+	Journal  string    // lines of the journal in tanker.yaml, each indented by two spaces; "" gives it 8 GiB
 	Log      io.Writer // gets its output; nil: nobody
 }
 
@@ -57,6 +59,8 @@ type Process struct {
 	Admin string // address of the admin API
 
 	opts Options
+
+	mu   sync.Mutex // so that one may watch a process that another kills and starts
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
 }
@@ -82,7 +86,6 @@ data_dir: data
 admin:
   listen: %s
 journal:
-  max_bytes: 8GiB
 %ssources:
   - name: web
     write_key: %s
@@ -90,7 +93,7 @@ destinations:
   - name: refiner
     api_key_env: REFINER_API_KEY
     endpoint: %s
-%s`, strings.TrimPrefix(p.URL, "http://"), p.Admin, p.opts.Journal, WriteKey, p.opts.Refiner, settings)
+%s`, strings.TrimPrefix(p.URL, "http://"), p.Admin, cmp.Or(p.opts.Journal, "  max_bytes: 8GiB\n"), WriteKey, p.opts.Refiner, settings)
 	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
@@ -104,6 +107,25 @@ func (p *Process) DataDir() string { return filepath.Join(p.opts.Dir, "data") }
 
 // Start starts the process and waits until it accepts events.
 func (p *Process) Start(ctx context.Context) error {
+	output, err := p.launch()
+	if err != nil {
+		return err
+	}
+	if err := p.awaitReady(ctx); err != nil {
+		killed := p.Kill() // after it the output is complete
+		return errors.Join(fmt.Errorf("%w: %s", err, output), killed)
+	}
+	return nil
+}
+
+// Launch starts the process and does not wait for anything.
+func (p *Process) Launch() error {
+	_, err := p.launch()
+	return err
+}
+
+// launch also returns what the process will have said, unless that goes to the log.
+func (p *Process) launch() (fmt.Stringer, error) {
 	cmd := exec.Command(p.opts.Binary, "serve", "--config", p.configFile())
 	cmd.Env = append(os.Environ(), "REFINER_API_KEY="+APIKey, "TANKER_ADMIN_TOKEN="+AdminToken)
 	var output strings.Builder
@@ -112,26 +134,34 @@ func (p *Process) Start(ctx context.Context) error {
 		cmd.Stderr = &output
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start tanker: %w", err)
+		return nil, fmt.Errorf("start tanker: %w", err)
 	}
-	p.cmd, p.done = cmd, make(chan struct{})
+	done := make(chan struct{})
+	p.mu.Lock()
+	p.cmd, p.done = cmd, done
+	p.mu.Unlock()
 	go func() {
 		_ = cmd.Wait() // ends also when it is killed; what is left to know is in ProcessState
-		close(p.done)
+		close(done)
 	}()
-	if err := p.awaitReady(ctx); err != nil {
-		return errors.Join(fmt.Errorf("%w: %s", err, output.String()), p.Kill())
-	}
-	return nil
+	return &output, nil
+}
+
+// running is the latest process, and what is closed when it has ended.
+func (p *Process) running() (cmd *exec.Cmd, done <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd, p.done
 }
 
 func (p *Process) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	cmd, done := p.running()
 	return Await(ctx, func() (bool, error) {
 		select {
-		case <-p.done:
-			return false, fmt.Errorf("tanker ended: %s", p.cmd.ProcessState)
+		case <-done:
+			return false, fmt.Errorf("tanker ended: %s", cmd.ProcessState)
 		default:
 		}
 		resp, err := http.Get(p.URL + "/ready")
@@ -150,20 +180,37 @@ func (p *Process) Kill() error { return p.end(syscall.SIGKILL) }
 func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
 
 func (p *Process) end(signal os.Signal) error {
-	err := p.cmd.Process.Signal(signal)
-	<-p.done
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
+	err := p.Signal(signal)
+	p.Wait()
 	return err
 }
 
+// Signal sends the process a signal. That it has ended is no error.
+func (p *Process) Signal(signal os.Signal) error {
+	cmd, _ := p.running()
+	if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// Wait waits until the process has ended and returns its exit code, -1 if a signal ended it.
+func (p *Process) Wait() int {
+	cmd, done := p.running()
+	<-done
+	return cmd.ProcessState.ExitCode()
+}
+
 // PID is the number of the process.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *Process) PID() int {
+	cmd, _ := p.running()
+	return cmd.Process.Pid
+}
 
 // CPU is the processor time, of user and system, that the process took until it ended.
 func (p *Process) CPU() time.Duration {
-	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	cmd, _ := p.running()
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // Destination asks how the destination stands.

@@ -1,0 +1,79 @@
+package faults
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestKillDuringIngest kills a Tanker while events come in and go out.
+func TestKillDuringIngest(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		users, each, kills := size(150, 1000), 20, size(3, 10)
+		tr := newTrial(t, setup{users: users})
+		tr.refiner.becomes(busy)
+		tr.sendMeanwhile(each, 0)
+		for _, at := range moments(kills, int64(users*each)*95/100) {
+			tr.await("more is sent", time.Minute, func() bool { return tr.traffic.total.Load() >= at })
+			tr.kill()
+			tr.start()
+		}
+		tr.holds(2 * time.Minute)
+	})
+}
+
+// TestKillDuringDrain kills a Tanker while it delivers what has gathered.
+func TestKillDuringDrain(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		users, each, kills := size(100, 500), 20, size(3, 10)
+		tr := newTrial(t, setup{users: users})
+		tr.refiner.goAway()
+		tr.send(each, 0)
+		tr.kill()
+		tr.refiner.comeBack(t)
+		tr.refiner.becomes(busy)
+		tr.start()
+		for _, at := range moments(kills, int64(users*each)*95/100) {
+			tr.await("more is delivered", time.Minute, func() bool { return tr.refiner.events.Load() >= at })
+			tr.kill()
+			tr.start()
+		}
+		tr.holds(2 * time.Minute)
+	})
+}
+
+// TestKillDuringStart kills a Tanker again and again before it has come up.
+func TestKillDuringStart(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		users, each, kills := size(50, 300), 20, size(5, 30)
+		tr := newTrial(t, setup{users: users})
+		tr.refiner.becomes(busy)
+		tr.sendMeanwhile(each, 0)
+		tr.await("half is sent", time.Minute, func() bool { return tr.traffic.total.Load() >= int64(users*each/2) })
+		tr.kill()
+		for range kills {
+			if err := tr.process.Launch(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(rand.N(300 * time.Millisecond)) // the moment is what is tested
+			tr.kill()
+		}
+		tr.start()
+		tr.holds(2 * time.Minute)
+	})
+}
+
+// busy is a Refiner that takes a moment for each call, so that there are calls under way. Half of them have had their effect
+// while the caller still waits.
+func busy(w http.ResponseWriter, _ *http.Request, have func() answer) {
+	const moment = 4 * time.Millisecond
+	if rand.N(2) == 0 {
+		a := have()
+		time.Sleep(moment)
+		a.write(w)
+		return
+	}
+	time.Sleep(moment)
+	have().write(w)
+}

@@ -1,0 +1,211 @@
+package faults
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"tanker/internal/tankertest"
+	"tanker/refiner/refinertest"
+)
+
+// TestRefinerDown lets Refiner's port be closed for a while.
+func TestRefinerDown(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 100})
+		tr.sendMeanwhile(size(4, 150), 200)
+		tr.arrives(20, time.Minute)
+		tr.refiner.goAway()
+		tr.pass(size(time.Second, time.Minute))
+		tr.refiner.comeBack(t)
+		tr.holds(3 * time.Minute)
+	})
+}
+
+// TestRefinerSlow lets every answer take its time, and a few not come at all.
+func TestRefinerSlow(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		took, timeout := size(100*time.Millisecond, 8*time.Second), size("2s", "20s")
+		tr := newTrial(t, setup{users: 100, settings: "    timeout: " + timeout + "\n"})
+		tr.refiner.becomes(func(w http.ResponseWriter, r *http.Request, have func() answer) {
+			a := have()
+			if rand.N(50) == 0 {
+				<-r.Context().Done()
+			}
+			pause(r, took)
+			a.write(w)
+		})
+		tr.send(size(3, 5), 0)
+		tr.holds(5 * time.Minute)
+	})
+}
+
+// TestGarbage lets something else than Refiner answer for a while.
+func TestGarbage(t *testing.T) {
+	answers := []answer{
+		{http.StatusOK, http.Header{"Content-Type": {"text/html"}}, []byte("<html><body>Welcome!</body></html>")},
+		{http.StatusOK, http.Header{"Content-Encoding": {"gzip"}}, []byte("this is not gzip")},
+		{http.StatusOK, nil, []byte{0xff, 0xfe, 0, 1, 2}},
+		{http.StatusMovedPermanently, http.Header{"Location": {"https://example.com/"}}, nil},
+		{http.StatusFound, http.Header{"Location": {"/"}}, []byte("<a href=/>here</a>")},
+		{http.StatusNotModified, nil, nil},
+		{http.StatusBadGateway, http.Header{"Content-Type": {"text/html"}}, []byte("<h1>502 Bad Gateway</h1>")},
+		{http.StatusServiceUnavailable, http.Header{"Retry-After": {"soon"}}, []byte(`{"message":`)},
+		{http.StatusGatewayTimeout, http.Header{"Retry-After": {"-5"}}, nil},
+		{599, nil, []byte(`[[[[[[[[`)},
+		{http.StatusInternalServerError, nil, make([]byte, 1<<20)},
+	}
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 100})
+		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, _ func() answer) {
+			answers[rand.N(len(answers))].write(w)
+		})
+		tr.sendMeanwhile(size(4, 50), 200)
+		tr.arrives(10, time.Minute)
+		tr.pass(size(time.Second, time.Minute))
+		tr.refiner.becomes(fair)
+		tr.holds(3 * time.Minute)
+	})
+}
+
+// TestConnectionsCut lets connections end before a call has had its effect, after it, and in the middle of the answer.
+func TestConnectionsCut(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 100})
+		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+			switch rand.N(10) {
+			case 0:
+				panic(http.ErrAbortHandler)
+			case 1:
+				have()
+				panic(http.ErrAbortHandler)
+			case 2:
+				a := have()
+				w.Header().Set("Content-Length", strconv.Itoa(len(a.body)+100))
+				a.write(w)
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			have().write(w)
+		})
+		tr.sendMeanwhile(size(3, 30), 0)
+		tr.clearsUp(300)
+		tr.holds(5 * time.Minute)
+	})
+}
+
+// TestRandomErrors lets Refiner answer a fifth of the calls with 500, some of which it has carried out.
+func TestRandomErrors(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 100})
+		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+			switch rand.N(20) {
+			case 0, 1, 2:
+				w.WriteHeader(http.StatusInternalServerError)
+			case 3:
+				have()
+				w.WriteHeader(http.StatusInternalServerError)
+			default:
+				have().write(w)
+			}
+		})
+		tr.sendMeanwhile(size(3, 30), 0)
+		tr.clearsUp(300)
+		tr.holds(5 * time.Minute)
+	})
+}
+
+// TestTooManyRequests lets Refiner answer 429 again and again, for longer than events are retried: these calls are no
+// attempts.
+func TestTooManyRequests(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 100, settings: "    retry_for: 1s\n"})
+		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+			if rand.N(100) == 0 {
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			have().write(w)
+		})
+		tr.sendMeanwhile(size(4, 10), 0)
+		tr.holds(3 * time.Minute)
+	})
+}
+
+// TestLowerLimits lets Refiner's limits be much lower than Tanker believes.
+func TestLowerLimits(t *testing.T) {
+	if !*full {
+		t.Skip("takes minutes: make faults")
+	}
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 30, settings: "    retry_for: 1s\n"})
+		tr.refiner.sandbox.SetLimits(refinertest.Limits{KeyPerMinute: 600, UserPerMinute: 30})
+		tr.send(50, 0)
+		tr.holds(10 * time.Minute)
+	})
+}
+
+// TestWrongKey lets Refiner refuse the key in each of its ways, for longer than events are retried, and kills
+// Tanker meanwhile.
+func TestWrongKey(t *testing.T) {
+	refusals := map[string]func(f *refiner){
+		"none":      func(f *refiner) { f.becomes(says(http.StatusUnauthorized, `{"error":"No API key found in headers"}`)) },
+		"malformed": func(f *refiner) { f.becomes(says(http.StatusUnauthorized, `{"error":"API key does not look valid"}`)) },
+		"unknown":   func(f *refiner) { f.sandbox.SetKeys("another-key-of-this-test") },
+	}
+	for name, refuse := range refusals {
+		t.Run(name, func(t *testing.T) {
+			inRounds(t, func(t *testing.T) {
+				tr := newTrial(t, setup{users: 100, settings: "    retry_for: 1s\n"})
+				tr.sendMeanwhile(size(4, 100), 200)
+				tr.arrives(20, time.Minute)
+				refuse(tr.refiner)
+				tr.await("the destination is blocked", time.Minute, tr.blocked)
+				tr.kill()
+				tr.start()
+				tr.pass(size(1500*time.Millisecond, 30*time.Second))
+				tr.await("the destination is blocked again", time.Minute, tr.blocked)
+				tr.refiner.sandbox.SetKeys(tankertest.APIKey)
+				tr.refiner.becomes(fair)
+				tr.holds(2 * time.Minute)
+			})
+		})
+	}
+}
+
+// clearsUp makes the weather of a short round fair after some calls. A long one has its weather to the end.
+func (tr *trial) clearsUp(calls int64) {
+	tr.Helper()
+	if !*full {
+		tr.arrives(calls, time.Minute)
+		tr.refiner.becomes(fair)
+	}
+}
+
+func (tr *trial) blocked() bool {
+	d, err := tr.process.Destination(tr.Context())
+	return err == nil && d.State == "blocked"
+}
+
+// says answers every call the same.
+func says(status int, body string) weather {
+	return func(w http.ResponseWriter, _ *http.Request, _ func() answer) {
+		answer{status: status, body: []byte(body)}.write(w)
+	}
+}
+
+// pause waits, but not for a caller that has gone.
+func pause(r *http.Request, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+}
+
+// pass lets time pass, which is what is tested.
+func (tr *trial) pass(d time.Duration) { time.Sleep(d) }
