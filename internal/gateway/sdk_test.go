@@ -35,6 +35,12 @@ func TestSDKRequests(t *testing.T) {
 			header: []string{"Content-Type", "application/json", "User-Agent", "analytics-go (version: 4.2.0)", "RS-targetNode", "0", "RS-nodeCount", "1", "RS-userAgent", "serverSDK"}},
 		{file: "android-batch.json", path: "/v1/batch", gzip: true, types: []string{"", ""}, ids: []string{"1767323045000-5f0c", "1767323045100-5f0d"},
 			header: []string{"Content-Type", "application/json", "AnonymousId", encode("d0e1")}},
+		{file: "ios-batch.json", path: "/v1/batch", gzip: true, types: []string{""}, ids: []string{"1767323045.123456-7A0E"},
+			header: []string{"Content-Type", "Application/json", "AnonymousId", encode("9C2B0F0A-8E0C-4C55-9C65-1F7C5C9B1A11")}},
+		{file: "java-batch.json", path: "/v1/batch", types: []string{""}, ids: []string{"0a5d2f6e-2b7c-4d1a-8f3e-9b6c7d8e9f10"},
+			header: []string{"Content-Type", "application/json; charset=UTF-8", "User-Agent", "analytics-java/3.0.0"}},
+		{file: "ruby-batch.json", path: "/v1/batch", gzip: true, types: []string{""}, ids: []string{"3f1e7c1a-5f44-4b0e-8a3c-2d1e0f9b8a7c"},
+			header: []string{"Content-Type", "application/json", "User-Agent", "rudderanalytics-ruby/3.0.0"}},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join("testdata", "sdk", tc.file))
