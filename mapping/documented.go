@@ -108,6 +108,12 @@ func pagePart(v event.Value) string {
 	return ""
 }
 
+// PageName is the name that a page has at Refiner, such as "Viewed Cart Page".
+func PageName(e *event.Event) string {
+	name := `"` + pageEvent(pagePart(e.Category()), pagePart(e.Name())) + `"`
+	return string(decoded([]byte(name)))
+}
+
 // pageEvent is the name under which a page view is tracked. Both profiles call it so.
 func pageEvent(category, name string) string {
 	switch {

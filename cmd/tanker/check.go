@@ -11,7 +11,6 @@ import (
 
 	"tanker/internal/config"
 	"tanker/internal/server"
-	"tanker/mapping"
 	"tanker/refiner"
 )
 
@@ -141,11 +140,11 @@ func checkKey(ctx context.Context, d config.Destination, offline bool) checkDest
 }
 
 func mappingWarnings(d config.Destination) []string {
-	m, err := mapping.New(d.Mapping())
+	_, warnings, err := server.NewMapper(d)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return m.Warnings()
+	return warnings
 }
 
 // meaning says in words what Refiner's answer means, and what to do.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tanker/internal/config"
+	"tanker/internal/server"
 	"tanker/internal/transform"
 	"tanker/mapping"
 )
@@ -32,7 +33,7 @@ the same. Blank lines are passed over.
   tanker transform --config tanker.yaml --destination refiner --strict events.ndjson
 
 Settings are the ones of a destination in tanker.yaml (--config, which needs none of the keys that it
-names), or those of a RudderStack destination (--settings FILE, with its Config in JSON:
+names), its filter among them, or those of a RudderStack destination (--settings FILE, with its Config in JSON:
 {"userAttributesMapping":[{"from":"age","to":"years"}],"accountAttributesMapping":[]}).`
 
 // transformFlags is what the command line of transform says.
@@ -120,50 +121,72 @@ func (f *transformFlags) check(fs *flag.FlagSet, words []string) error {
 	return nil
 }
 
-// mapper makes the mapper that the flags ask for, and warns of renames that it will not carry out.
-func (f *transformFlags) mapper(stderr io.Writer) (*mapping.Mapper, error) {
-	s, err := f.readSettings()
+// mapper makes the mapper that the flags ask for, and warns of what it will not carry out.
+func (f *transformFlags) mapper(stderr io.Writer) (transform.Mapper, error) {
+	m, warnings, err := f.newMapper()
 	if err != nil {
 		return nil, err
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(stderr, "tanker: warning:", warning)
+	}
+	return m, nil
+}
+
+// newMapper makes a destination's mapper with its filter, or without a destination a mapper alone.
+func (f *transformFlags) newMapper() (transform.Mapper, []string, error) {
+	if f.config != "" {
+		return f.destinationMapper()
+	}
+	var s mapping.Settings
+	if f.settings != "" {
+		var err error
+		if s, err = readSettings(f.settings); err != nil {
+			return nil, nil, err
+		}
 	}
 	if f.profile != "" {
 		s.Profile = mapping.Profile(f.profile)
 	}
 	m, err := mapping.New(s)
 	if err != nil {
-		return nil, usagef("transform", "transform: %w", err)
+		return nil, nil, usagef("transform", "transform: %w", err)
 	}
-	for _, warning := range m.Warnings() {
-		fmt.Fprintln(stderr, "tanker: warning:", warning)
-	}
-	return m, nil
+	return m, m.Warnings(), nil
 }
 
-func (f *transformFlags) readSettings() (mapping.Settings, error) {
-	switch {
-	case f.settings != "":
-		data, err := readSettingsFile(f.settings)
-		if err != nil {
-			return mapping.Settings{}, fmt.Errorf("transform: %w", err)
-		}
-		s, err := mapping.ParseRudderConfig(data)
-		if err != nil {
-			return s, withHint(fmt.Errorf("transform: %s: %w", f.settings, err),
-				`the file holds one JSON object, like {"userAttributesMapping":[{"from":"age","to":"years"}]}`)
-		}
-		return s, nil
-	case f.config != "":
-		c, err := config.LoadWithoutSecrets(f.config)
-		if err != nil {
-			return mapping.Settings{}, err
-		}
-		d, err := f.choose(c.Destinations)
-		if err != nil {
-			return mapping.Settings{}, err
-		}
-		return d.Mapping(), nil
+// destinationMapper is what becomes of events on their way to a destination of the configuration.
+func (f *transformFlags) destinationMapper() (transform.Mapper, []string, error) {
+	c, err := config.LoadWithoutSecrets(f.config)
+	if err != nil {
+		return nil, nil, err
 	}
-	return mapping.Settings{}, nil
+	d, err := f.choose(c.Destinations)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.profile != "" {
+		d.Profile = f.profile
+	}
+	m, warnings, err := server.NewMapper(d)
+	if err != nil {
+		return nil, nil, usagef("transform", "transform: %w", err)
+	}
+	return m, warnings, nil
+}
+
+// readSettings reads the renames of a RudderStack destination.
+func readSettings(path string) (mapping.Settings, error) {
+	data, err := readSettingsFile(path)
+	if err != nil {
+		return mapping.Settings{}, fmt.Errorf("transform: %w", err)
+	}
+	s, err := mapping.ParseRudderConfig(data)
+	if err != nil {
+		return s, withHint(fmt.Errorf("transform: %s: %w", path, err),
+			`the file holds one JSON object, like {"userAttributesMapping":[{"from":"age","to":"years"}]}`)
+	}
+	return s, nil
 }
 
 // choose finds the destination that is meant.

@@ -12,11 +12,16 @@ import (
 	"tanker/mapping"
 )
 
+// Mapper makes calls of events. A *mapping.Mapper is one.
+type Mapper interface {
+	Map(e *event.Event) (mapping.Call, error)
+}
+
 // Checker says which rows can be used, and what they become.
 type Checker struct {
-	Mapper *mapping.Mapper // of the destination; required
-	Limits event.Limits    // of an event; zero fields mean the defaults of package event
-	Job    string          // begins the ids of messages that have none: the same job gives a row the same id each time
+	Mapper Mapper       // of the destination; required
+	Limits event.Limits // of an event; zero fields mean the defaults of package event
+	Job    string       // begins the ids of messages that have none: the same job gives a row the same id each time
 
 	// Progress is called now and then during a check with the number of rows read so far. nil: nobody is told.
 	Progress func(rows int)

@@ -201,9 +201,59 @@ type Destination struct {
 	// letter. Default 72h.
 	RetryFor time.Duration `yaml:"retry_for"`
 
-	// Enabled can be false: nothing is delivered then, and what comes in for it in the meantime is kept
-	// until it is enabled again or removed. Default true.
+	// Filter says which events the destination gets.
+	Filter Filter `yaml:"filter"`
+
+	// Screen is what becomes of screen calls: ignore (they are filtered, because Refiner knows none), or as_page (they
+	// are mapped like page calls). Default ignore.
+	Screen string `yaml:"screen"`
+
+	// Enabled can be false: nothing is delivered then. Default true.
 	Enabled bool `yaml:"enabled"`
+
+	// WhenDisabled is what becomes of events while Enabled is false: keep (they wait until it is enabled again or
+	// removed), or drop (they are filtered, as RudderStack does it). Default keep.
+	WhenDisabled string `yaml:"when_disabled"`
+}
+
+// Filter says which events a destination gets. The others are filtered.
+type Filter struct {
+	// Integration is what the destination is called in the integrations object of events, by which senders choose
+	// destinations. Default Refiner; an empty text ignores that object.
+	Integration string `yaml:"integration"`
+
+	// MessageTypes are the types of events that the destination gets: identify, track, page, group. Left out, all of them.
+	MessageTypes []string `yaml:"message_types"`
+
+	// AllowEvents are the names of the only track calls and pages that the destination gets. Left out, all of them.
+	AllowEvents []string `yaml:"allow_events"`
+
+	// DenyEvents are the names of track calls and pages that the destination does not get. None by default.
+	DenyEvents []string `yaml:"deny_events"`
+
+	// Consent is what the destination needs of the user's consent, for each provider that manages it. Nothing by default.
+	Consent []Consent `yaml:"consent"`
+
+	// OneTrustCategories are cookie categories that the user must not have denied, for events that name oneTrust or no
+	// provider, unless Consent has one for it. This is RudderStack's older form. None by default.
+	OneTrustCategories []string `yaml:"one_trust_categories"`
+
+	// KetchPurposes are purposes of which the user must not have denied all, for events that name ketch or no provider.
+	// This is RudderStack's older form. None by default.
+	KetchPurposes []string `yaml:"ketch_purposes"`
+}
+
+// Consent is what a destination needs of the user's consent where a provider manages it.
+type Consent struct {
+	// Provider is how events name it: oneTrust, ketch, iubenda, custom or any other.
+	Provider string `yaml:"provider"`
+
+	// Strategy says for the provider custom how many of IDs must be granted: and (all), or (one). For others each event
+	// says it. Default and.
+	Strategy string `yaml:"strategy"`
+
+	// IDs are the provider's ids of what must be granted. At least one is required.
+	IDs []string `yaml:"ids"`
 }
 
 // Rename gives a trait another name on its way to Refiner.

@@ -136,6 +136,8 @@ func (d *decoder) list(node ast.Node, into reflect.Value, path string) {
 			*e = DefaultSource()
 		case *Destination:
 			*e = DefaultDestination()
+		case *Consent:
+			*e = DefaultConsent()
 		}
 		d.value(item, element, at)
 		into.Set(reflect.Append(into, element))

@@ -36,6 +36,14 @@ func DefaultDestination() Destination {
 		Window:         Window{Events: 8192, Bytes: 64 << 20},
 		Timeout:        30 * time.Second,
 		RetryFor:       72 * time.Hour,
+		Filter:         Filter{Integration: "Refiner"},
+		Screen:         "ignore",
 		Enabled:        true,
+		WhenDisabled:   "keep",
 	}
+}
+
+// DefaultConsent is a provider of consent of which nothing is said yet.
+func DefaultConsent() Consent {
+	return Consent{Strategy: "and"}
 }

@@ -103,7 +103,16 @@ destinations:
     window: {events: 200, bytes: 2MB}
     timeout: 5s
     retry_for: 1m
+    filter:
+      integration: ""
+      message_types: [track, page]
+      deny_events: [Home]
+      consent: [{provider: custom, strategy: or, ids: [a, b]}, {provider: iubenda, ids: [c]}]
+      one_trust_categories: [d]
+      ketch_purposes: [e]
+    screen: as_page
     enabled: false
+    when_disabled: drop
 `)
 	for name, text := range map[string]string{"keys/web": "wk\n", "keys/production": "key", "token": "0123456789abcdef"} {
 		os.Mkdir("keys", 0o700)
@@ -131,6 +140,12 @@ destinations:
 			UserAttributes: []config.Rename{{From: "a", To: "b"}}, AccountAttributes: []config.Rename{{From: "c", To: "d"}},
 			Limits: config.Limits{KeyPerMinute: 0, UserPerMinute: 7}, MaxConcurrency: 3,
 			Window: config.Window{Events: 200, Bytes: 2e6}, Timeout: 5 * time.Second, RetryFor: time.Minute,
+			Filter: config.Filter{
+				MessageTypes: []string{"track", "page"}, DenyEvents: []string{"Home"},
+				Consent:            []config.Consent{{Provider: "custom", Strategy: "or", IDs: []string{"a", "b"}}, {Provider: "iubenda", Strategy: "and", IDs: []string{"c"}}},
+				OneTrustCategories: []string{"d"}, KetchPurposes: []string{"e"},
+			},
+			Screen: "as_page", WhenDisabled: "drop",
 		}},
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(config.Secret.Equal)); diff != "" {
@@ -172,6 +187,17 @@ destinations:
   - name: third
     api_key_file: nowhere/key
     encoding: xml
+    screen: yes
+    when_disabled: wait
+    filter:
+      message_types: [screen]
+      allow_events: [" "]
+      deny_events: [a]
+      consent:
+        - strategy: xor
+          provider: x
+        - ids: [""]
+          provider: x
 admin:
   listen: 8081
 `), environment())
@@ -200,7 +226,16 @@ admin:
 		`tanker.yaml:30: destinations[1].user_attributes[0].to: is empty: say what the trait is called at Refiner`,
 		`tanker.yaml:32: destinations[2].api_key_file: nowhere/key: no such file or directory`,
 		`tanker.yaml:33: destinations[2].encoding: "xml" is not one of json, form`,
-		`tanker.yaml:35: admin.listen: "8081" is no address: write host:port, such as 127.0.0.1:8080, or :8080 for every interface`,
+		`tanker.yaml:34: destinations[2].screen: "yes" is not one of ignore, as_page`,
+		`tanker.yaml:35: destinations[2].when_disabled: "wait" is not one of keep, drop`,
+		`tanker.yaml:37: destinations[2].filter.message_types[0]: "screen" is not one of identify, track, page, group`,
+		`tanker.yaml:38: destinations[2].filter.allow_events[0]: is empty: write a text, or remove it`,
+		`tanker.yaml:39: destinations[2].filter.deny_events: there is allow_events, and all others are denied by it: keep one of the two`,
+		`tanker.yaml:41: destinations[2].filter.consent[0].strategy: "xor" is not one of and, or`,
+		`tanker.yaml:41: destinations[2].filter.consent[0].ids: there is none: name what the user must grant, or remove the provider`,
+		`tanker.yaml:43: destinations[2].filter.consent[1].ids[0]: is empty: write a text, or remove it`,
+		`tanker.yaml:44: destinations[2].filter.consent[1].provider: has the same provider as destinations[2].filter.consent[0].provider: each needs its own`,
+		`tanker.yaml:46: admin.listen: "8081" is no address: write host:port, such as 127.0.0.1:8080, or :8080 for every interface`,
 	}
 	if diff := cmp.Diff(want, problems(t, err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -126,8 +126,44 @@ func (v validator) destination(at string, d Destination) {
 	within(v, at+".window.bytes", d.Window.Bytes, 1<<20, 1<<34)
 	within(v, at+".timeout", d.Timeout, 10*time.Millisecond, 10*time.Minute)
 	within(v, at+".retry_for", d.RetryFor, time.Second, 365*24*time.Hour)
+	v.choice(at+".screen", d.Screen, "ignore", "as_page")
+	v.choice(at+".when_disabled", d.WhenDisabled, "keep", "drop")
 	v.renames(at+".user_attributes", d.UserAttributes)
 	v.renames(at+".account_attributes", d.AccountAttributes)
+	v.filter(at+".filter", d.Filter)
+}
+
+// filter checks what decides which events a destination gets. An empty name in a list would do nothing, or keep
+// everything out.
+func (v validator) filter(at string, f Filter) {
+	for i, t := range f.MessageTypes {
+		v.choice(fmt.Sprintf("%s.message_types[%d]", at, i), t, "identify", "track", "page", "group")
+	}
+	if len(f.AllowEvents) > 0 && len(f.DenyEvents) > 0 {
+		v.addf(at+".deny_events", "there is allow_events, and all others are denied by it: keep one of the two")
+	}
+	providers := v.unique("provider")
+	for i, c := range f.Consent {
+		at := fmt.Sprintf("%s.consent[%d]", at, i)
+		v.filled(at+".provider", c.Provider, "name it as events do, such as oneTrust, ketch, iubenda or custom")
+		providers(at+".provider", c.Provider)
+		v.choice(at+".strategy", c.Strategy, "and", "or")
+		if len(c.IDs) == 0 {
+			v.addf(at+".ids", "there is none: name what the user must grant, or remove the provider")
+		}
+		v.texts(at+".ids", c.IDs)
+	}
+	v.texts(at+".allow_events", f.AllowEvents)
+	v.texts(at+".deny_events", f.DenyEvents)
+	v.texts(at+".one_trust_categories", f.OneTrustCategories)
+	v.texts(at+".ketch_purposes", f.KetchPurposes)
+}
+
+// texts refuses a list with blank texts in it.
+func (v validator) texts(path string, list []string) {
+	for i, text := range list {
+		v.filled(fmt.Sprintf("%s[%d]", path, i), strings.TrimSpace(text), "write a text, or remove it")
+	}
 }
 
 func (v validator) renames(path string, renames []Rename) {

@@ -72,6 +72,9 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 	w := l.worker.State()
 	s.State, s.Reason, s.Since, s.Until = string(w.Status), w.Reason, w.Since, w.Until
 	s.LastDelivered, s.Calls, s.InFlight, s.Concurrency = w.LastDelivered, w.Calls, w.InFlight, w.Concurrency
+	if l.config.Drops() && w.Status == delivery.StatusIdle {
+		s.State, s.Reason = stateDisabled, "what comes in is dropped"
+	}
 	return s, nil
 }
 

@@ -20,8 +20,8 @@ import (
 type line struct {
 	config config.Destination
 	cursor *journal.Cursor
-	mapper *mapping.Mapper
-	worker *delivery.Worker // nil if the destination is switched off
+	mapper delivery.Mapper
+	worker *delivery.Worker // nil if the destination is switched off and keeps its events
 
 	holding sync.Mutex // held while the destination is paused or resumed
 }
@@ -39,10 +39,10 @@ func (s *server) openLines(ctx context.Context) error {
 		l := &line{config: d, cursor: cursor}
 		s.lines = append(s.lines, l)
 		s.crew.onStop(cursor.Close)
-		if l.mapper, err = mapping.New(d.Mapping()); err != nil {
+		if err := s.addMapper(l); err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
-		if !d.Enabled {
+		if !d.Enabled && !d.Drops() {
 			continue
 		}
 		if l.worker, err = s.newWorker(ctx, l); err != nil {
@@ -60,6 +60,19 @@ func (s *server) openLines(ctx context.Context) error {
 	return nil
 }
 
+// addMapper makes what becomes of the destination's events.
+func (s *server) addMapper(l *line) error {
+	m, warnings, err := NewMapper(l.config)
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings {
+		s.log.Warn(warning, "destination", l.config.Name)
+	}
+	l.mapper = m
+	return nil
+}
+
 // newWorker makes what delivers to a destination.
 func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, error) {
 	d := l.config
@@ -69,9 +82,6 @@ func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, erro
 	}
 	if !paused.IsZero() {
 		s.log.Warn("destination is paused", "destination", d.Name, "since", paused)
-	}
-	for _, warning := range l.mapper.Warnings() {
-		s.log.Warn(warning, "destination", d.Name)
 	}
 	client, err := NewClient(d, s.options.Version.Version)
 	if err != nil {

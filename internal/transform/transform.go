@@ -21,10 +21,15 @@ const (
 	reasonTooLarge  = "too_large"
 )
 
+// Mapper makes calls of events. Its error is a *mapping.Refusal.
+type Mapper interface {
+	Map(e *event.Event) (mapping.Call, error)
+}
+
 // Options says how to map.
 type Options struct {
-	Mapper *mapping.Mapper // required
-	Limits event.Limits    // of each line; zero fields mean the defaults of package event
+	Mapper Mapper       // required
+	Limits event.Limits // of each line; zero fields mean the defaults of package event
 }
 
 // Counts is what became of a stream's events.
@@ -63,7 +68,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) (Counts, e
 }
 
 type transformer struct {
-	mapper *mapping.Mapper
+	mapper Mapper
 	limits event.Limits
 	counts Counts
 	out    []byte
