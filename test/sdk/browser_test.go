@@ -72,7 +72,7 @@ func browse(t *testing.T, page string) context.Context {
 	}
 	ctx, cancel := context.WithTimeout(browser, 90*time.Second)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.Navigate(page), chromedp.Poll[chromedp.Void]("window.started")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(page), chromedp.Poll[chromedp.Void]("window.started", chromedp.WithPollingTimeout(0))); err != nil {
 		t.Fatalf("the SDK did not start: %v", err)
 	}
 	return ctx
@@ -141,7 +141,6 @@ func unsteady(t *testing.T, gateway string, failures int64) (address string, pat
 func TestBrowserSDKs(t *testing.T) {
 	for sdk := range browserSDKs {
 		t.Run(sdk, func(t *testing.T) {
-			t.Parallel()
 			refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
 			at, status := startTanker(t, refiner.URL)
 			address, paths := unsteady(t, at.Gateway, 2)
@@ -192,7 +191,6 @@ func TestBrowserSDKs(t *testing.T) {
 
 // TestBrowserLeaves sends an event with the browser's beacon while the page is being left.
 func TestBrowserLeaves(t *testing.T) {
-	t.Parallel()
 	refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
 	at, _ := startTanker(t, refiner.URL)
 	address, paths := unsteady(t, at.Gateway, 0)
@@ -217,7 +215,6 @@ func TestBrowserLeaves(t *testing.T) {
 
 // TestPixelInAPage loads the image that a mail or a page without scripts has.
 func TestPixelInAPage(t *testing.T) {
-	t.Parallel()
 	refiner := refinertest.NewServer(t, refinertest.Options{APIKeys: []string{apiKey}})
 	at, _ := startTanker(t, refiner.URL)
 	page := browse(t, shop(t, "v3", at.Gateway, ""))
