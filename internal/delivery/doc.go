@@ -12,7 +12,7 @@
 //     call arrived, repeats a call.
 //   - As Refiner counts, no minute holds more calls than KeyPerMinute, nor more of a user than UserPerMinute.
 //     At least 95 % of a limit are used when there is enough to deliver and calls take under a second or two.
-//     What was called before a restart counts only as far as Options.Recent tells.
+//     What was called before a restart counts as far as Options.Recent tells.
 //   - Memory is bounded by WindowEvents and WindowBytes, however long the backlog is.
 //
 // # How an event goes

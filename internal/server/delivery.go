@@ -97,6 +97,7 @@ func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, erro
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
+		Recent: s.recentCalls(ctx, l),
 		Logger: s.log.With("part", "delivery"), Observer: s.metrics.Delivery(d.Name),
 	})
 }

@@ -207,6 +207,9 @@ func (p *Process) PID() int {
 	return cmd.Process.Pid
 }
 
+// ExitCode is the code with which the process ended; -1 if a signal ended it.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
 // CPU is the processor time, of user and system, that the process took until it ended.
 func (p *Process) CPU() time.Duration {
 	cmd, _ := p.running()

@@ -46,6 +46,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"parked events need nothing else", parkedLetsGo},
 		{"a parked replay stays a replay", parkedReplay},
 		{"bad parking is refused", badParking},
+		{"events are found by their positions", lookup},
 		{"a pause lasts until it is ended", pauses},
 		{"dead letters", deadLetters},
 		{"dead letters are replayed behind what waits", replayDead},

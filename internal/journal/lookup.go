@@ -1,0 +1,53 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Lookup reads events by their positions and hands them to do, the oldest first. Those that the janitor has deleted are
+// left out. It reads whole packs, so it is for positions that lie close together, or for few. Errors: what do returns,
+// ErrUnavailable, ErrCorrupt.
+func (j *Journal) Lookup(ctx context.Context, positions []Position, do func(Entry) error) error {
+	positions = slices.Sorted(slices.Values(positions))
+	var seq uint64
+	var entries []Entry
+	for _, pos := range positions {
+		if pos.Seq() != seq {
+			var err error
+			if entries, err = j.storedEntries(ctx, pos.Seq()); err != nil {
+				return err
+			}
+			seq = pos.Seq()
+		}
+		if pos.Index() >= len(entries) {
+			continue
+		}
+		e := entries[pos.Index()]
+		e.Position = pos
+		if err := do(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storedEntries reads a pack; nil if it is deleted.
+func (j *Journal) storedEntries(ctx context.Context, seq uint64) ([]Entry, error) {
+	msg, err := j.events.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	p, err := decodePack(msg.Data)
+	if err != nil {
+		return nil, fmt.Errorf("event pack %d: %w", seq, err)
+	}
+	return p.entries, nil
+}
