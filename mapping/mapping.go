@@ -81,6 +81,28 @@ type Call struct {
 	UserID, Email string
 }
 
+// Sets says what the call sets: traits of its contact, which a call about nothing but the contact counts as, and the
+// contact's account or traits of it. What cannot be told sets both.
+func (c Call) Sets() (contact, account bool) {
+	if c.Path != pathIdentify {
+		return false, false
+	}
+	body, err := event.Parse(c.Body, event.Limits{})
+	if err != nil || c.Form {
+		return true, true
+	}
+	for name := range body.Get().Members() {
+		switch name {
+		case "id", "email":
+		case "account":
+			account = true
+		default:
+			contact = true
+		}
+	}
+	return contact || !account, account
+}
+
 // UserKey names the user whose calls must stay in order: UserID, else Email. A call of the Upstream profile
 // may have neither.
 func (c Call) UserKey() string {

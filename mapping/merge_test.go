@@ -99,6 +99,26 @@ func TestOnlyIdentifyCallsMerge(t *testing.T) {
 	}
 }
 
+func TestWhatACallSets(t *testing.T) {
+	tests := []struct {
+		call             Call
+		contact, account bool
+	}{
+		{identifyCall(`{"id":"u","plan":1}`), true, false},
+		{identifyCall(`{"id":"u","email":"e"}`), true, false},
+		{identifyCall(`{"id":"u","email":"e","account":{"id":"g"}}`), false, true},
+		{identifyCall(`{"id":"u","plan":1,"account":{"id":"g"}}`), true, true},
+		{identifyCall(`{`), true, true},
+		{Call{Method: post, Path: pathIdentify, Body: []byte(`{"id":"u"}`), Form: true}, true, true},
+		{Call{Method: post, Path: pathTrack, Body: []byte(`{"id":"u","event":"e"}`)}, false, false},
+	}
+	for _, test := range tests {
+		if contact, account := test.call.Sets(); contact != test.contact || account != test.account {
+			t.Errorf("%s %s sets the contact: %v, the account: %v", test.call.Path, test.call.Body, contact, account)
+		}
+	}
+}
+
 func TestMergedNamesAreBounded(t *testing.T) {
 	var many strings.Builder
 	for i := range maxMergedNames + 2 {

@@ -185,6 +185,10 @@ type Destination struct {
 	// same effect: fewer calls than events. Default true.
 	Merge bool `yaml:"merge"`
 
+	// SkipUnchanged is how long an identify or group call stands: while it does, an event whose call is the same as
+	// the latest one of its contact is not sent but filtered, unchanged. Default 0: every event is sent.
+	SkipUnchanged time.Duration `yaml:"skip_unchanged"`
+
 	// Limits are the rates that Refiner permits, which Tanker keeps by itself.
 	Limits Limits `yaml:"limits"`
 

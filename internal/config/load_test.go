@@ -98,6 +98,7 @@ destinations:
     user_attributes: [{from: a, to: b}]
     account_attributes: [{from: c, to: d}]
     merge: false
+    skip_unchanged: 24h
     limits: {key_per_minute: 0, user_per_minute: 7}
     max_concurrency: 3
     window: {events: 200, bytes: 2MB}
@@ -138,7 +139,8 @@ destinations:
 			Name: "production", APIKeyFile: "keys/production", APIKey: config.NewSecret("key"),
 			Endpoint: "http://127.0.0.1:8090/refiner", Profile: "upstream", Encoding: "form",
 			UserAttributes: []config.Rename{{From: "a", To: "b"}}, AccountAttributes: []config.Rename{{From: "c", To: "d"}},
-			Limits: config.Limits{KeyPerMinute: 0, UserPerMinute: 7}, MaxConcurrency: 3,
+			SkipUnchanged: 24 * time.Hour,
+			Limits:        config.Limits{KeyPerMinute: 0, UserPerMinute: 7}, MaxConcurrency: 3,
 			Window: config.Window{Events: 200, Bytes: 2e6}, Timeout: 5 * time.Second, RetryFor: time.Minute,
 			Filter: config.Filter{
 				MessageTypes: []string{"track", "page"}, DenyEvents: []string{"Home"},

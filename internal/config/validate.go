@@ -121,6 +121,7 @@ func (v validator) destination(at string, d Destination) {
 	v.choice(at+".encoding", d.Encoding, "json", "form")
 	within(v, at+".limits.key_per_minute", d.Limits.KeyPerMinute, 0, 1_000_000)
 	within(v, at+".limits.user_per_minute", d.Limits.UserPerMinute, 0, 1_000_000)
+	within(v, at+".skip_unchanged", d.SkipUnchanged, 0, 365*24*time.Hour)
 	within(v, at+".max_concurrency", d.MaxConcurrency, 1, 10_000)
 	within(v, at+".window.events", d.Window.Events, 100, 1_000_000)
 	within(v, at+".window.bytes", d.Window.Bytes, 1<<20, 1<<34)

@@ -72,5 +72,6 @@ func (s *scheduler) finish(it *item) {
 	}
 	it.merged, it.carried = nil, nil
 	all[len(all)-1].frees = true
+	s.arrived(all)
 	s.finished = append(s.finished, all...)
 }

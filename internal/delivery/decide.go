@@ -15,6 +15,7 @@ const (
 	reasonRetryWindow = "retry_window_passed" // it failed for as long as events are retried
 	reasonUnsendable  = "unsendable"          // the call cannot be written as a request
 	reasonMapping     = "mapping_failed"      // the mapping broke down over the event
+	reasonUnchanged   = "unchanged"           // the contact's latest call was the same
 	reasonMalformed   = "malformed"           // what is stored is not an event
 )
 

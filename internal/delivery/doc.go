@@ -36,6 +36,12 @@
 // those of the call's own event. If Refiner condemns the whole, its events are called one by one and nothing is
 // attempted but that: one of them may be at fault, or none. Nothing ever waits to be merged.
 //
+// # Skipping
+//
+// With SkipUnchanged the worker knows, of a bounded number of contacts, the latest call that set traits and the latest that
+// set an account. An event whose call equals one of them has its outcome without a call when its turn has come. A call that
+// starts first has everything forgotten that it might change. Nothing of it is believed after a crash.
+//
 // # Limits
 //
 // A call may reach Refiner at any moment between its start and its end. It is therefore counted from

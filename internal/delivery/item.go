@@ -28,6 +28,7 @@ type item struct {
 	merged  []byte           // body of that call
 	carrier journal.Position // the event whose call brought this one
 	alone   bool             // not to be merged with others any more
+	effect  *effect          // of its call; nil if that is of no interest
 	frees   bool             // when its outcome is recorded, the place of a call is free
 
 	notBefore instant // when it may be called

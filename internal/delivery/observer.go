@@ -24,7 +24,7 @@ type Observer interface {
 	Delivered(latency time.Duration)
 
 	// Saved is told of every event that got its outcome without a call of its own, because of what: "merge" if
-	// another event's call brought it.
+	// another event's call brought it, "unchanged" if its call would have changed nothing.
 	Saved(how string)
 
 	// Waited is told how long calls that were ready had to wait for the limit of the API key ("key"), or how long a user's

@@ -39,6 +39,16 @@ type Log interface {
 	Defer(position journal.Position, retry journal.Retry)
 }
 
+// Memory keeps for after a restart which calls were delivered. A *journal.Cursor is one.
+type Memory interface {
+	// Remember stores data in the place of what was stored before.
+	Remember(ctx context.Context, data []byte) error
+
+	// Recall returns what was stored. It returns nil if there is nothing, or if an outcome has been stored since:
+	// then it says nothing any more.
+	Recall(ctx context.Context) ([]byte, error)
+}
+
 // Mapper makes calls of events. Its error is a *mapping.Refusal. It is used by one goroutine.
 type Mapper interface {
 	Map(e *event.Event) (mapping.Call, error)
@@ -65,6 +75,14 @@ type Options struct {
 	// has the method and the path of the first, and may be merged further. mapping.Merge is one. Defaults to none:
 	// each event has its own call. It is used by one goroutine.
 	Merge func(first, second mapping.Call) (mapping.Call, bool)
+
+	// SkipUnchanged is how long a call of a contact stands: an event whose call is the same gets no call but the outcome
+	// filtered, unchanged. 0 means that every call is made. Only what calls for the same user have changed is known: see
+	// docs/mapping.md.
+	SkipUnchanged time.Duration
+
+	// Memory makes SkipUnchanged outlast an orderly stop. Defaults to none.
+	Memory Memory
 
 	// KeyPerMinute and UserPerMinute are how many calls Refiner allows in a minute for the API key, and for each
 	// user. 0 means no limit. Refiner's own are 4,000 and 100; they are not the default here.
@@ -148,6 +166,7 @@ func (o Options) validate() error {
 		{"WindowEvents", int64(o.WindowEvents)},
 		{"WindowBytes", o.WindowBytes},
 		{"RetryFor", int64(o.RetryFor)},
+		{"SkipUnchanged", int64(o.SkipUnchanged)},
 		{"Grace", int64(o.Grace)},
 	} {
 		if field.value < 0 {

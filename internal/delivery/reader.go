@@ -124,6 +124,9 @@ func (r *reader) mapTo(it *item) {
 	if it.key == "" {
 		it.key = e.UserKey()
 	}
+	if r.o.SkipUnchanged > 0 {
+		it.effect = effectOf(call, it.key)
+	}
 }
 
 // log writes the one line of an event that is not called. The refusal's sentence may quote the event, so it stays out.

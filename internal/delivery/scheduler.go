@@ -36,6 +36,7 @@ type scheduler struct {
 	gate        gate
 	circuit     circuit
 	concurrency *concurrency
+	known       *known // nil if every call is made
 
 	flying        int  // calls under way
 	unrecorded    int  // these, and the calls whose outcome is not recorded
@@ -64,6 +65,7 @@ func newScheduler(o *Options, b *board) *scheduler {
 		queue:       make(chan *item, o.MaxConcurrency),
 		lanes:       newLanes(o.UserPerMinute),
 		key:         newKeyLimiter(o.KeyPerMinute),
+		known:       newKnown(o.SkipUnchanged),
 		concurrency: newConcurrency(leastConcurrency(), o.MaxConcurrency),
 	}
 	s.ended.wake, s.recorded.wake = s.wake, s.wake
@@ -162,6 +164,9 @@ func (s *scheduler) start(now instant) instant {
 			s.limited = false
 			return never
 		}
+		if s.skip(now) {
+			continue
+		}
 		if wait := s.key.wait(now); wait > 0 {
 			if !s.limited {
 				s.limited, s.limitedSince = true, now
@@ -187,6 +192,7 @@ func (s *scheduler) start(now instant) instant {
 func (s *scheduler) begin(now instant) {
 	it := s.lanes.begin().head
 	s.load(it, now)
+	s.starting(it)
 	it.started, it.epoch, it.round = now, s.concurrency.epoch, s.gate.begin()
 	s.key.start(now)
 	s.flying++

@@ -43,7 +43,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	r := w.assemble(ctx, abort)
 	defer r.dismiss()
 
+	w.recall(ctx, r.scheduler.known)
 	err := r.work(ctx, abort)
+	w.remember(ctx, r.scheduler.known)
 	state := w.board.read()
 	state.Status, state.Reason, state.Since = StatusStopped, "", time.Time{}
 	if err != nil {

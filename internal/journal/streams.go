@@ -22,6 +22,7 @@ const (
 	bucketCursors  = "CURSORS"
 	bucketCounts   = "COUNTS"
 	bucketPaused   = "PAUSED"
+	bucketMemories = "MEMORIES"
 
 	subjectEvents   = "events."
 	subjectReplay   = "replay."
@@ -88,6 +89,7 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 		room int64
 	}{
 		{bucketCursors, &j.cursors, s.small}, {bucketCounts, &j.counts, s.small}, {bucketPaused, &j.paused, pausedRoom},
+		{bucketMemories, &j.memories, s.small},
 	} {
 		kv, err := j.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.name, Storage: jetstream.FileStorage, MaxBytes: b.room})
 		if err != nil {

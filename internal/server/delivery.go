@@ -93,7 +93,8 @@ func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, erro
 		merge = nil
 	}
 	return delivery.New(delivery.Options{
-		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Merge: merge, Client: client,
+		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Client: client,
+		Merge: merge, SkipUnchanged: d.SkipUnchanged, Memory: l.cursor,
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,

@@ -84,7 +84,7 @@ func (m *Metrics) makeDelivery() {
 	m.outcomes = m.counters("tanker_outcomes_total", "What became of events: delivered, filtered, rejected or dead, and why.", "destination", "kind", "reason")
 	m.latency = m.histograms("tanker_delivery_seconds", "Time from an event's acceptance to its delivery.", latencyBuckets, "destination")
 	m.calls = m.counters("tanker_calls_total", "Calls to Refiner, by what the answer meant and its status.", "destination", "class", "status")
-	m.saved = m.counters("tanker_calls_saved_total", "Events that needed no call of their own, and how: another event's call brought them (merge).", "destination", "how")
+	m.saved = m.counters("tanker_calls_saved_total", "Events that needed no call of their own, and how: another event's call brought them (merge), or their call would have changed nothing (unchanged).", "destination", "how")
 	m.callTime = m.histograms("tanker_call_seconds", "Time of one call to Refiner.", callBuckets, "destination")
 	m.waits = m.histograms("tanker_limit_wait_seconds", "Time that calls waited for a rate limit: of the key or of a user.", waitBuckets, "destination", "limit")
 }

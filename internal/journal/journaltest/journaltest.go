@@ -48,6 +48,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"bad parking is refused", badParking},
 		{"events are found by their positions", lookup},
 		{"a pause lasts until it is ended", pauses},
+		{"what is remembered holds until the next outcome", remembered},
 		{"dead letters", deadLetters},
 		{"dead letters are replayed behind what waits", replayDead},
 		{"the janitor deletes what is finished and old", janitor},
