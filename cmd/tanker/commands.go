@@ -30,6 +30,7 @@ func commands() []command {
 		{"dead", "look at, send again or discard what could not be delivered", runDead},
 		{"trace", "what became of a user's events, and why", runTrace},
 		{"import", "bring users and accounts into Refiner from a table or a file of events", runImport},
+		{"replay", "send past events again that the log still holds", runReplay},
 		{"transform", "show the calls that events become, without sending them", runTransform},
 		{"sandbox", "run a stand-in for Refiner's API", runSandbox},
 		{"version", "print the version", runVersion},

@@ -271,6 +271,103 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
+func TestReplay(t *testing.T) {
+	refiner, gateway := serving(t)
+	for i := range 4 {
+		post(t, gateway, "wk", "track", fmt.Sprintf(`{"userId":"u","event":"e%d"}`, i))
+	}
+	post(t, gateway, "wk", "identify", `{"userId":"u","traits":{"a":1}}`)
+	post(t, gateway, "wk", "track", `{"anonymousId":"a","event":"e0"}`)
+	settled(t)
+	if got := tanker(t, "replay", "list"); got.stdout != "there were no replays\n" {
+		t.Errorf("list: %+v", got)
+	}
+	got := tanker(t, "replay", "--since", "1h")
+	for _, want := range []string{
+		"to refiner: events received from 2", "5 events of 6 searched would be sent\n  4  POST /v1/track-event\n  1  POST /v1/identify-user\n",
+		"1 event would not: the mapping makes no call of them\n  1  rejected: no_identity\n", `/v1/identify-user {"id":"u","a":1}`,
+		"2,000 a minute of the 4,000 that the key's limit allows", "\nnothing was sent; add --yes to send it\n",
+	} {
+		if got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("no %q in\n%s%s", want, got.stdout, got.stderr)
+		}
+	}
+	if s := statusOf(t); s.Accepted != 6 {
+		t.Errorf("after a dry run: %+v", s)
+	}
+	got = tanker(t, "replay", "--since", "1h", "--type", "Track", "--user", "u", "--event", "e2", "--yes")
+	if got.code != 0 || !strings.Contains(got.stdout, "replay 1 has begun\nreplay 1 is done, 1 of 1 sent, in ") {
+		t.Errorf("replay: %+v", got)
+	}
+	settled(t)
+	contact, _ := refiner.Contact("u", "")
+	if names := contact.EventNames(); strings.Join(names, " ") != "e0 e1 e2 e3 e2" {
+		t.Errorf("Refiner has %v", names)
+	}
+	if got := tanker(t, "trace", "--user", "u"); !strings.Contains(got.stdout, ", replay of ") {
+		t.Errorf("trace: %+v", got)
+	}
+	for args, want := range map[string]string{
+		"list":                     "     1  done      1   1  2",
+		"show 1":                   "replay 1 is done, 1 of 1 sent, in ",
+		"--since 1h --user nobody": "0 events of 6 searched would be sent\n",
+	} {
+		if got := tanker(t, append([]string{"replay"}, strings.Fields(args)...)...); got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("replay %s: %+v, want %q", args, got, want)
+		}
+	}
+	for args, want := range map[string]string{
+		"":                               "say from when on with --since",
+		"--since 1h --yes --dry-run":     "contradict",
+		"--since 1h --destination other": `destination "other": not found`,
+		"--since 1h --rate -1":           "less than one event a minute",
+		"stop":                           "say which replay",
+		"stop 1":                         "replay 1 is not running, it is done",
+		"continue 1":                     "replay 1 is done",
+		"watch 7":                        "replay 7: not found",
+		"show x":                         "is no number of a replay",
+		"begin 1":                        "is not one of list",
+	} {
+		if got := tanker(t, append([]string{"replay"}, strings.Fields(args)...)...); got.code == 0 || !strings.Contains(got.stderr, want) {
+			t.Errorf("replay %s: %+v, want %q", args, got, want)
+		}
+	}
+}
+
+// TestReplayIsInterrupted stops a slow replay and lets it go on.
+func TestReplayIsInterrupted(t *testing.T) {
+	_, gateway := serving(t)
+	for i := range 3 {
+		post(t, gateway, "wk", "track", fmt.Sprintf(`{"userId":"u","event":"e%d"}`, i))
+	}
+	settled(t)
+	watching := begin(t, "replay", "--since", "1h", "--rate", "1", "--yes")
+	watching.await(t, "(replay 1) has begun")
+	for deadline := time.Now().Add(20 * time.Second); statusOf(t).Accepted < 4; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was sent")
+		}
+	}
+	if got := watching.stop(); got.code != 0 || !strings.Contains(got.stdout, "replay 1 goes on in the server") {
+		t.Errorf("watching: %+v", got)
+	}
+	if got := tanker(t, "status"); !strings.Contains(got.stdout, "\nreplay 1 is running, ") {
+		t.Errorf("status: %+v", got)
+	}
+	if got := tanker(t, "replay", "--since", "1h", "--yes"); got.code != 1 || !strings.Contains(got.stderr, "replay 1 to refiner is running") {
+		t.Errorf("a second one: %+v", got)
+	}
+	if got := tanker(t, "replay", "stop", "1"); got.stdout != "replay 1 is stopped, 1 of 3 sent (33 %)\n" {
+		t.Errorf("stop: %+v", got)
+	}
+	if got := tanker(t, "replay", "continue", "1"); !strings.HasPrefix(got.stdout, "replay 1 is running, 1 of 3 sent (33 %)") {
+		t.Errorf("continue: %+v", got)
+	}
+	if got := tanker(t, "replay", "stop", "1"); got.code != 0 {
+		t.Errorf("stop again: %+v", got)
+	}
+}
+
 func TestRemoteErrors(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("TANKER_ADMIN_TOKEN", "")

@@ -68,6 +68,12 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) {
 	for _, d := range s.Destinations {
 		printDetails(w, d, now)
 	}
+	if len(s.Replays) > 0 {
+		fmt.Fprintln(w)
+	}
+	for i := range s.Replays {
+		fmt.Fprintln(w, plain(replayText(&s.Replays[i])))
+	}
 }
 
 // printTotals shows a line for each destination.

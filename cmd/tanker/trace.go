@@ -119,7 +119,7 @@ func (p *tracePrinter) fate(e *history.Traced, f *history.Fate) {
 	if f.Letter != nil && f.Letter.Path != "" {
 		method, path, body = f.Letter.Method, f.Letter.Path, f.Letter.Call
 	}
-	if path != "" && f.Outcome != journal.Filtered && f.Outcome != journal.Rejected {
+	if path != "" && f.Outcome != journal.Filtered && f.Outcome != journal.Rejected && f.CarriedBy == 0 {
 		p.call(method, path, body)
 	}
 	if f.Outcome == journal.Dead {
@@ -136,6 +136,9 @@ func (p *tracePrinter) what(e *history.Traced, f *history.Fate) string {
 	switch f.Outcome {
 	case journal.Delivered:
 		text := "delivered after " + span(f.At.Sub(begun))
+		if f.CarriedBy != 0 {
+			text += ", by the call of " + f.CarriedBy.String()
+		}
 		if f.Attempts > 1 {
 			text += ", in attempt " + number(f.Attempts)
 		}

@@ -32,6 +32,8 @@ func writeFailure(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		writeError(w, http.StatusNotFound, err.Error(), "tanker dead list shows what there is")
+	case errors.Is(err, history.ErrReplay):
+		writeError(w, http.StatusConflict, err.Error(), "tanker replay list shows the replays")
 	case errors.Is(err, history.ErrEvent):
 		writeError(w, http.StatusUnprocessableEntity, err.Error(), "")
 	case errors.Is(err, journal.ErrFull), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):

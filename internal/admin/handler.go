@@ -40,6 +40,8 @@ type Backend interface {
 	Pause(ctx context.Context, destination string) error
 	// Resume ends a pause.
 	Resume(ctx context.Context, destination string) error
+	// Replays are the jobs that send past events again.
+	Replays() Replays
 }
 
 // Options configure a Handler.
@@ -101,6 +103,12 @@ func (h *Handler) routes() {
 	h.guard("GET /api/v1/trace", h.trace)
 	h.guard("POST /api/v1/destinations/{destination}/pause", h.pause)
 	h.guard("POST /api/v1/destinations/{destination}/resume", h.resume)
+	h.guard("GET /api/v1/replays", h.listReplays)
+	h.guard("POST /api/v1/replays", h.startReplay)
+	h.guard("POST /api/v1/replays/plan", h.planReplay)
+	h.guard("GET /api/v1/replays/{id}", h.showReplay)
+	h.guard("POST /api/v1/replays/{id}/stop", h.stopReplay)
+	h.guard("POST /api/v1/replays/{id}/continue", h.continueReplay)
 	h.guard("GET /debug/pprof/", pprof.Index)
 	h.guard("GET /debug/pprof/profile", pprof.Profile)
 	h.guard("GET /debug/pprof/trace", pprof.Trace)

@@ -75,6 +75,7 @@ func (f *fake) Pause(_ context.Context, destination string) error {
 func (f *fake) Resume(_ context.Context, destination string) error {
 	return f.find("resume", destination, letter.Position)
 }
+func (f *fake) Replays() admin.Replays { return replays{f} }
 
 func (f *fake) find(what, destination string, at journal.Position) error {
 	if destination != letter.Destination || at != letter.Position {

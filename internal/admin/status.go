@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"tanker/internal/history"
 	"tanker/internal/journal"
 )
 
@@ -16,6 +17,7 @@ type Status struct {
 	Journal      journal.Usage       `json:"journal"`
 	Sources      []SourceStatus      `json:"sources"`
 	Destinations []DestinationStatus `json:"destinations"`
+	Replays      []history.Replay    `json:"replays,omitempty"` // those that run
 }
 
 // SourceStatus is how a source is set up.

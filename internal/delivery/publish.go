@@ -17,6 +17,7 @@ func (s *scheduler) publish(now instant) {
 		WindowBytes:   s.window.bytes,
 		Users:         len(s.lanes.byKey),
 		UsersWaiting:  len(s.lanes.waiting),
+		UsersReady:    s.lanes.ready.len(),
 		OldestPending: s.window.oldestAccepted(),
 		LastDelivered: s.lastDelivered,
 	}

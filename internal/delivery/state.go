@@ -37,6 +37,7 @@ type State struct {
 	WindowBytes  int64
 	Users        int // users with events in memory, or with calls that count against their limit
 	UsersWaiting int // of these, users whose next event waits for their limit or its next attempt
+	UsersReady   int // of these, users whose next event waits for nothing but its turn
 
 	OldestPending time.Time // when the oldest event in memory was accepted; zero if there is none
 	LastDelivered time.Time // when Refiner last took an event; zero if it has not

@@ -55,6 +55,9 @@ type Fate struct {
 	At          time.Time    `json:"at,omitzero"`       // of the outcome
 	Attempts    int          `json:"attempts,omitempty"`
 
+	// CarriedBy is the event whose call brought this one too; zero if there is none.
+	CarriedBy journal.Position `json:"carriedBy,omitzero"`
+
 	// Of a pending event:
 	ParkedSince  time.Time        `json:"parkedSince,omitzero"` // when it was moved out of the way, because its user must wait
 	FirstAttempt time.Time        `json:"firstAttempt,omitzero"`
@@ -190,10 +193,9 @@ func (t *tracer) add(ctx context.Context, p *journal.StoredPack, e *journal.Entr
 			continue
 		}
 		fate := Fate{Destination: d.Name, Outcome: Unknown, Mapping: Map(d.Mapper, e)}
+		fate.Attempts, fate.FirstAttempt, fate.NextAttempt = standing.Retry.Attempts, standing.Retry.First, standing.Retry.Next
 		if !standing.Finished {
-			t.describe(&fate, d, standing, e.Position)
-		} else if standing.Retry.Attempts > 0 { // parked, as flush will find
-			fate.tried(standing.Retry)
+			fate.Outcome = Pending
 		}
 		found.Fates = append(found.Fates, fate)
 	}
@@ -209,9 +211,7 @@ func (t *tracer) add(ctx context.Context, p *journal.StoredPack, e *journal.Entr
 }
 
 // describe says why an event is pending.
-func (t *tracer) describe(fate *Fate, d Destination, s journal.Standing, at journal.Position) {
-	fate.Outcome = Pending
-	fate.tried(s.Retry)
+func (t *tracer) describe(fate *Fate, d *Destination, at journal.Position) {
 	if d.State != nil {
 		fate.State = d.State()
 	}
@@ -223,15 +223,10 @@ func (t *tracer) describe(fate *Fate, d Destination, s journal.Standing, at jour
 	}
 }
 
-// tried says what is known of a pending event's attempts.
-func (f *Fate) tried(r journal.Retry) {
-	f.Attempts, f.FirstAttempt, f.NextAttempt = r.Attempts, r.First, r.Next
-}
-
 // flush looks for the outcomes of the events that were found, and hands them out.
 func (t *tracer) flush(ctx context.Context) error {
-	for _, d := range t.destinations {
-		if err := t.outcomes(ctx, d.Name); err != nil {
+	for i := range t.destinations {
+		if err := t.outcomes(ctx, &t.destinations[i]); err != nil {
 			return err
 		}
 	}
@@ -246,18 +241,40 @@ func (t *tracer) flush(ctx context.Context) error {
 }
 
 // outcomes looks for what became of the events at a destination.
-func (t *tracer) outcomes(ctx context.Context, destination string) error {
+func (t *tracer) outcomes(ctx context.Context, d *Destination) error {
 	missing := map[journal.Position]*Fate{}
+	t.each(d.Name, func(at journal.Position, f *Fate) {
+		if f.Outcome == Unknown {
+			missing[at] = f
+		}
+	})
+	if len(missing) > 0 {
+		if err := t.search(ctx, d.Name, missing); err != nil {
+			return err
+		}
+	}
+	t.each(d.Name, func(at journal.Position, f *Fate) {
+		if f.Outcome == Pending {
+			t.describe(f, d, at)
+		}
+	})
+	return nil
+}
+
+// each calls do for what happened at a destination to the events that were found.
+func (t *tracer) each(destination string, do func(journal.Position, *Fate)) {
 	for i := range t.found {
 		for j := range t.found[i].Fates {
-			if f := &t.found[i].Fates[j]; f.Destination == destination && f.Outcome == Unknown {
-				missing[t.found[i].Position] = f
+			if f := &t.found[i].Fates[j]; f.Destination == destination {
+				do(t.found[i].Position, f)
 			}
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
+}
+
+// search reads outcomes until it has those of all events that are missing one. An event that was parked is pending
+// until there is another record of it.
+func (t *tracer) search(ctx context.Context, destination string, missing map[journal.Position]*Fate) error {
 	return t.log.ScanOutcomes(ctx, destination, t.since.Add(-clockStep), func(outcomes []journal.Outcome) error {
 		for i := range outcomes {
 			o := &outcomes[i]
@@ -283,7 +300,7 @@ func (t *tracer) outcomes(ctx context.Context, destination string) error {
 
 // settle fills in what an outcome says.
 func (t *tracer) settle(ctx context.Context, fate *Fate, o *journal.Outcome) error {
-	fate.Outcome, fate.Reason, fate.At, fate.Attempts = o.Kind, o.Reason, o.At, o.Attempts
+	fate.Outcome, fate.Reason, fate.At, fate.Attempts, fate.CarriedBy = o.Kind, o.Reason, o.At, o.Attempts, o.CarriedBy
 	fate.ParkedSince, fate.FirstAttempt, fate.NextAttempt = time.Time{}, time.Time{}, time.Time{}
 	if fate.Mapping.Reason == o.Reason {
 		fate.Message = fate.Mapping.Message

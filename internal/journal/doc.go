@@ -17,7 +17,7 @@
 //
 // Streams: EVENTS (subjects events.<source>.<writer> and replay.<destination>.<writer>), OUTCOMES
 // (outcomes.<destination>), DEAD (dead.<destination>.<position>), PARKED (parked.<destination>.<user>), and the
-// key-value buckets CURSORS, COUNTS and MEMORIES.
+// key-value buckets CURSORS, COUNTS, PAUSED, MEMORIES and REPLAYS.
 //
 // The package knows nothing of HTTP, of mapping or of Refiner.
 package journal

@@ -91,7 +91,7 @@ type Journal struct {
 
 	events, outcomes, dead, parked jetstream.Stream
 	cursors, counts, paused        jetstream.KeyValue
-	memories                       jetstream.KeyValue
+	memories, replays              jetstream.KeyValue
 
 	mu      sync.Mutex
 	closed  bool

@@ -1,6 +1,13 @@
 package journal
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // replay accepts events anew for one destination, in order, behind everything accepted so far. writer is the last word
 // of the subject. Errors are those of Append.
@@ -16,4 +23,100 @@ func (j *Journal) replay(ctx context.Context, destination, writer string, entrie
 		return err
 	}
 	return w.append(ctx, entries)
+}
+
+// A replay from the log writes to a subject of its own. What is stored there says how far it came, whatever was written
+// down about it elsewhere: so a replay that is interrupted, by a crash too, goes on with the very next event.
+
+// Replay accepts events anew for one destination, in order, behind everything accepted so far, on behalf of a job. Each
+// says in ReplayOf what it repeats, and these ascend. After an error some of them may be stored: Replayed tells.
+// Errors are those of Append.
+func (j *Journal) Replay(ctx context.Context, destination, job string, entries []Entry) error {
+	if !ValidName(destination) || !ValidName(job) {
+		return fmt.Errorf("replay %q for %q: %w", job, destination, ErrNotFound)
+	}
+	for len(entries) > 0 { // a pack is of one source
+		n := 1
+		for n < len(entries) && entries[n].Source == entries[0].Source {
+			n++
+		}
+		if err := j.replay(ctx, destination, job, slices.Clone(entries[:n])); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+// Replayed says how many events a job has stored, and which one was the last: the zero Position if there is none, or
+// if the janitor has deleted it.
+func (j *Journal) Replayed(ctx context.Context, destination, job string) (n uint64, last Position, err error) {
+	subject := subjectReplay + destination + "." + job
+	msg, err := j.events.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		return j.stored[subject], 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
+	}
+	p, err := decodePack(msg.Data)
+	if err != nil {
+		return 0, 0, fmt.Errorf("event pack %d: %w", msg.Sequence, err)
+	}
+	return p.ordinal + uint64(len(p.entries)), p.entries[len(p.entries)-1].ReplayOf, nil
+}
+
+// SaveReplay writes down what is known of a job.
+func (j *Journal) SaveReplay(ctx context.Context, job string, data []byte) error {
+	if _, err := j.replays.Put(ctx, job, data); err != nil {
+		return writeError("save replay "+job, err)
+	}
+	return nil
+}
+
+// DeleteReplay forgets what is known of a job.
+func (j *Journal) DeleteReplay(ctx context.Context, job string) error {
+	if err := j.replays.Purge(ctx, job); err != nil {
+		return writeError("delete replay "+job, err)
+	}
+	return nil
+}
+
+// SavedReplays reads what is known of all jobs.
+func (j *Journal) SavedReplays(ctx context.Context) (map[string][]byte, error) {
+	keys, err := j.replays.ListKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read replays: %w: %w", ErrUnavailable, err)
+	}
+	saved := map[string][]byte{}
+	for key := range keys.Keys() {
+		entry, err := j.replays.Get(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("read replay %s: %w: %w", key, ErrUnavailable, err)
+		}
+		saved[key] = entry.Value()
+	}
+	return saved, nil
+}
+
+// Extent is the sequences of the first and the last pack in the log.
+func (j *Journal) Extent(ctx context.Context) (first, last uint64, err error) {
+	info, err := j.events.Info(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	}
+	return info.State.FirstSeq, info.State.LastSeq, nil
+}
+
+// PendingReplays is how many replayed events of a destination are not finished.
+func (c *Cursor) PendingReplays() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn := c.place.Connections[replays]
+	if conn == nil {
+		return 0
+	}
+	return c.journal.countStored(c.prefix(replays)) - conn.Base - conn.Finished
 }

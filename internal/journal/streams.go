@@ -23,6 +23,7 @@ const (
 	bucketCounts   = "COUNTS"
 	bucketPaused   = "PAUSED"
 	bucketMemories = "MEMORIES"
+	bucketReplays  = "REPLAYS"
 
 	subjectEvents   = "events."
 	subjectReplay   = "replay."
@@ -47,7 +48,7 @@ func splitRoom(events int64) sizes {
 }
 
 func (s sizes) total() int64 {
-	return s.events + s.outcomes + s.dead + s.parked + 4*s.small + pausedRoom
+	return s.events + s.outcomes + s.dead + s.parked + 5*s.small + pausedRoom
 }
 
 func (j *Journal) openStreams(ctx context.Context, s sizes) error {
@@ -90,6 +91,7 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 	}{
 		{bucketCursors, &j.cursors, s.small}, {bucketCounts, &j.counts, s.small}, {bucketPaused, &j.paused, pausedRoom},
 		{bucketMemories, &j.memories, s.small},
+		{bucketReplays, &j.replays, s.small},
 	} {
 		kv, err := j.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.name, Storage: jetstream.FileStorage, MaxBytes: b.room})
 		if err != nil {

@@ -16,6 +16,22 @@ import (
 // backend is the server as the admin API sees it.
 type backend struct{ *server }
 
+// startBackend lets operators see and change how everything stands.
+func (s *server) startBackend(context.Context) error {
+	backend := &backend{s}
+	s.admin.SetBackend(backend)
+	s.metrics.Observe(backend.observe)
+	s.crew.onStop(func() error {
+		s.metrics.Observe(nil)
+		s.admin.SetBackend(nil)
+		return nil
+	})
+	return nil
+}
+
+// Replays are the jobs that send past events again.
+func (b *backend) Replays() admin.Replays { return b.replays }
+
 // Status says how everything stands.
 func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 	usage, err := b.journal.Usage(ctx)
@@ -37,6 +53,11 @@ func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 			return admin.Status{}, err
 		}
 		s.Destinations = append(s.Destinations, d)
+	}
+	for _, r := range b.replays.List() {
+		if r.State == history.ReplayRunning {
+			s.Replays = append(s.Replays, r)
+		}
 	}
 	return s, nil
 }

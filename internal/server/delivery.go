@@ -49,14 +49,6 @@ func (s *server) openLines(ctx context.Context) error {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 	}
-	backend := &backend{s}
-	s.admin.SetBackend(backend)
-	s.metrics.Observe(backend.observe)
-	s.crew.onStop(func() error {
-		s.metrics.Observe(nil)
-		s.admin.SetBackend(nil)
-		return nil
-	})
 	return nil
 }
 

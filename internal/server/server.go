@@ -18,6 +18,7 @@ import (
 	"tanker/internal/admin"
 	"tanker/internal/config"
 	"tanker/internal/gateway"
+	"tanker/internal/history"
 	"tanker/internal/journal"
 	"tanker/internal/telemetry"
 )
@@ -48,6 +49,7 @@ type server struct {
 	admin   *admin.Handler
 	journal *journal.Journal
 	lines   []*line
+	replays *history.Replays
 	crew    *crew
 
 	addresses Addresses
@@ -89,7 +91,7 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.openLines, s.startDelivery, s.startJanitor, s.startGateway,
+		s.startAdmin, s.openJournal, s.openLines, s.startDelivery, s.startReplays, s.startBackend, s.startJanitor, s.startGateway,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {

@@ -51,6 +51,8 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"what is remembered holds until the next outcome", remembered},
 		{"dead letters", deadLetters},
 		{"dead letters are replayed behind what waits", replayDead},
+		{"stored events can be read", scans},
+		{"stored events can be sent again", replays},
 		{"the janitor deletes what is finished and old", janitor},
 		{"the janitor leaves alone what someone needs", janitorWaits},
 		{"a full journal refuses events and recovers", full},

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"tanker/internal/history"
+)
+
+// startReplays carries on the replays that were interrupted, and runs those that operators ask for.
+func (s *server) startReplays(ctx context.Context) error {
+	targets := make([]*history.Target, len(s.lines))
+	for i, l := range s.lines {
+		targets[i] = &history.Target{
+			Name: l.config.Name, Mapper: l.mapper, Sources: sourcesOf(s.config, l.config.Name),
+			KeyPerMinute: l.config.Limits.KeyPerMinute, UserPerMinute: l.config.Limits.UserPerMinute,
+			Hold: func(ctx context.Context, rate int) string { return s.holdReplay(ctx, l, rate) },
+		}
+	}
+	var err error
+	if s.replays, err = history.OpenReplays(ctx, s.journal, targets, s.log.With("part", "replay")); err != nil {
+		return fmt.Errorf("replays: %w", err)
+	}
+	s.crew.start("replays", s.replays.Run)
+	return nil
+}
+
+// What keeps replays out of the way of live events.
+const (
+	// replayMinutes is how many minutes' worth of replayed events may be on their way.
+	replayMinutes = 1
+	// mostReady is how many users may wait for their turn while replayed events are added.
+	mostReady = 16
+	// replayRoom is how full the journal may be, in percent: at the janitor's mark events would go for replays.
+	replayRoom = 75
+)
+
+// holdReplay says why no replayed event should be added at the moment: the destination takes none, other events wait
+// for their turn, or there is no room. "" if one may.
+func (s *server) holdReplay(ctx context.Context, l *line, rate int) string {
+	if trouble := l.trouble(); trouble != "" {
+		return "the destination is " + trouble
+	}
+	if ready := l.worker.State().UsersReady; ready > mostReady+rate/240 {
+		return "other events wait for their turn"
+	}
+	if pending := l.cursor.PendingReplays(); pending >= uint64(max(100, rate*replayMinutes)) {
+		return fmt.Sprintf("%d replayed events are on their way", pending)
+	}
+	usage, err := s.journal.Usage(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	if used := float64(usage.Bytes) / float64(usage.MaxBytes) * 100; usage.MaxBytes > 0 && used > replayRoom {
+		return fmt.Sprintf("the journal is %.0f %% full", used)
+	}
+	return ""
+}
