@@ -63,6 +63,13 @@ func (d *disk) missing() int {
 	return len(d.entries) - len(d.outcomes)
 }
 
+// finished is how many events have an outcome.
+func (d *disk) finished() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.outcomes)
+}
+
 func (d *disk) outcome(n int) journal.Outcome {
 	d.mu.Lock()
 	defer d.mu.Unlock()

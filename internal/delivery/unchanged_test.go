@@ -157,14 +157,14 @@ type note struct {
 func (n *note) Remember(_ context.Context, data []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.data, n.outcomes = data, len(n.disk.entries)-n.disk.missing()
+	n.data, n.outcomes = data, n.disk.finished()
 	return n.broken
 }
 
 func (n *note) Recall(context.Context) ([]byte, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.outcomes != len(n.disk.entries)-n.disk.missing() {
+	if n.outcomes != n.disk.finished() {
 		return nil, n.broken
 	}
 	return n.data, n.broken
