@@ -179,7 +179,7 @@ func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) 
 		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}
 	c.caughtUp = info.NumPending == 0
-	messages, err = cons.Messages(jetstream.PullMaxMessages(readAhead))
+	messages, err = pull(cons)
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}

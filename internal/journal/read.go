@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -11,6 +12,17 @@ import (
 // compression, unless a single event is larger. It is a limit on messages because the client drops some when
 // the server's byte limit and its own buffer, which counts messages, are used together.
 const readAhead = 16
+
+// heartbeat is how often the server says that it is there while it has nothing to send. The client's reader sometimes
+// forgets to ask for more when messages come faster than it can note that it has asked; it finds that out when two
+// heartbeats are missing. The default, 15 s, would hold up all that is behind for half a minute.
+const heartbeat = 500 * time.Millisecond
+
+// pull reads what a consumer has, one message after the other. When heartbeats are missing it asks again.
+func pull(cons jetstream.Consumer) (jetstream.MessagesContext, error) {
+	return cons.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(heartbeat),
+		jetstream.WithMessagesErrOnMissingHeartbeat(false))
+}
 
 // eachMessage calls do for the messages a consumer has now, in order, and returns when there are no more.
 func eachMessage(ctx context.Context, cons jetstream.Consumer, do func(jetstream.Msg) error) error {
@@ -21,7 +33,7 @@ func eachMessage(ctx context.Context, cons jetstream.Consumer, do func(jetstream
 	if info.NumPending == 0 {
 		return nil
 	}
-	messages, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
+	messages, err := pull(cons)
 	if err != nil {
 		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}

@@ -124,7 +124,7 @@ func (j *Journal) scan(ctx context.Context, stream jetstream.Stream, config jets
 	if info.NumPending == 0 {
 		return nil
 	}
-	messages, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
+	messages, err := pull(cons)
 	if err != nil {
 		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}
