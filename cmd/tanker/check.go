@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"tanker/internal/config"
@@ -14,7 +13,7 @@ import (
 	"tanker/refiner"
 )
 
-const checkHelp = `Usage: tanker check [--config FILE] [--offline] [--json]
+const checkHelp = `Usage: tanker check [--config FILE] [--workspace-config FILE] [--offline] [--json]
 
 Checks the configuration, as serve would read it, and shows every problem with its place. If there is
 none, it asks Refiner about each destination's API key and says what the answer means. Nothing is sent
@@ -24,6 +23,7 @@ but that question. Exit code 1 if anything is wrong.`
 type checkReport struct {
 	Config       string             `json:"config"` // the file, or "environment"
 	Problems     []checkProblem     `json:"problems"`
+	Warnings     []checkProblem     `json:"warnings,omitempty"` // what of a workspace configuration is not taken
 	Destinations []checkDestination `json:"destinations"`
 }
 
@@ -62,6 +62,7 @@ func (r *checkReport) ok() bool {
 func runCheck(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writer) error {
 	fs := newFlags("check")
 	file := fs.String("config", "", "configuration `FILE` (default ./tanker.yaml if there is one, else the environment)")
+	workspace := workspaceFlag(fs)
 	offline := fs.Bool("offline", false, "do not ask Refiner about the keys")
 	asJSON := fs.Bool("json", false, "print a JSON object")
 	words, err := parseFlags(fs, checkHelp, args, stdout)
@@ -71,7 +72,7 @@ func runCheck(ctx context.Context, args []string, _ io.Reader, stdout, _ io.Writ
 	if err := noWords("check", words); err != nil {
 		return err
 	}
-	report, err := check(ctx, configPath(*file), *offline)
+	report, err := check(ctx, configPath(*file), environmentWith(*workspace), *offline)
 	if err != nil {
 		return err
 	}
@@ -94,9 +95,9 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-func check(ctx context.Context, path string, offline bool) (*checkReport, error) {
+func check(ctx context.Context, path string, getenv func(string) string, offline bool) (*checkReport, error) {
 	r := &checkReport{Config: orEnvironment(path), Problems: []checkProblem{}, Destinations: []checkDestination{}}
-	c, err := config.Load(path, os.Getenv)
+	c, err := config.Load(path, getenv)
 	if found, ok := errors.AsType[*config.Error](err); ok {
 		for _, p := range found.Problems {
 			r.Problems = append(r.Problems, checkProblem(p))
@@ -105,6 +106,9 @@ func check(ctx context.Context, path string, offline bool) (*checkReport, error)
 	}
 	if err != nil {
 		return nil, withHint(err, "name the configuration file with --config")
+	}
+	for _, p := range c.Warnings {
+		r.Warnings = append(r.Warnings, checkProblem(p))
 	}
 	for _, d := range c.Destinations {
 		r.Destinations = append(r.Destinations, checkKey(ctx, d, offline))
@@ -176,6 +180,9 @@ func (r *checkReport) print(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, "the configuration (%s) is right\n", r.Config)
+	for _, p := range r.Warnings {
+		fmt.Fprintf(w, "  not taken: %s\n", plain(config.Problem(p).String()))
+	}
 	for _, d := range r.Destinations {
 		mark := "ok"
 		switch {

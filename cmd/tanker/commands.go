@@ -22,7 +22,7 @@ func commands() []command {
 	return []command{
 		{"demo", "see it work: server, stand-in for Refiner and a story of events, in one process", runDemo},
 		{"serve", "take events from RudderStack's SDKs and deliver them to Refiner", runServe},
-		{"config", "print a configuration file with every setting", runConfig},
+		{"config", "print a configuration file with every setting, or make one of RudderStack's", runConfig},
 		{"check", "check the configuration, and every API key against Refiner", runCheck},
 		{"status", "state and totals of a running server's destinations", runStatus},
 		{"pause", "send nothing to a destination until it is resumed", runPause},

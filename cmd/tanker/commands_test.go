@@ -56,7 +56,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"dead list --since": "tanker: dead: flag needs an argument: --since\nhint: see: tanker help dead\n",
 		"pause":             "tanker: pause: name one destination; tanker status shows them\nhint: see: tanker help pause\n",
 		"resume a b":        "tanker: resume: name one destination; tanker status shows them\nhint: see: tanker help resume\n",
-		"config":            "tanker: config: say what about it: tanker config example\nhint: see: tanker help config\n",
+		"config":            "tanker: config: say what about it: tanker config example, or tanker config convert FILE\nhint: see: tanker help config\n",
 		"version x":         "tanker: version: \"x\" is not expected here\nhint: see: tanker help version\n",
 	} {
 		got := tanker(t, strings.Fields(line)...)

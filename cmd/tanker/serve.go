@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"strings"
@@ -14,7 +15,7 @@ import (
 	"tanker/internal/telemetry"
 )
 
-const serveHelp = `Usage: tanker serve [--config FILE]
+const serveHelp = `Usage: tanker serve [--config FILE] [--workspace-config FILE]
 
 Takes events from RudderStack's SDKs and delivers them to Refiner, until it gets SIGTERM or Ctrl-C. It
 then gives up its port, finishes what has begun and leaves the rest in the journal for the next start.
@@ -33,6 +34,9 @@ Without a configuration file the environment is enough, for one source and one d
 With a file, several sources and destinations, renames, limits and more; the last four variables come
 before what the file says. A file tanker.yaml in the working directory is used without being named.
 
+--workspace-config (or TANKER_WORKSPACE_CONFIG) takes sources and destinations from the file that
+RudderStack's server reads, workspaceConfig.json. TANKER_WRITE_KEY and REFINER_API_KEY are then not used.
+
   tanker config example > tanker.yaml     a file with every setting, explained
   tanker check                            is it right, and does Refiner accept the keys?`
 
@@ -43,6 +47,7 @@ const defaultConfig = "tanker.yaml"
 func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	fs := newFlags("serve")
 	file := fs.String("config", "", "configuration `FILE` (default ./tanker.yaml if there is one, else the environment)")
+	workspace := workspaceFlag(fs)
 	words, err := parseFlags(fs, serveHelp, args, stdout)
 	if err != nil {
 		return err
@@ -51,7 +56,7 @@ func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 		return err
 	}
 	path := configPath(*file)
-	c, err := loadConfig(path)
+	c, err := loadConfig(path, environmentWith(*workspace))
 	if err != nil {
 		return err
 	}
@@ -60,6 +65,9 @@ func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 		return err
 	}
 	log.Info("starting", "version", version, "config", orEnvironment(path), "data", c.DataDir)
+	for _, warning := range c.Warnings {
+		log.Warn("not taken from the workspace configuration: " + warning.String())
+	}
 	err = server.Run(ctx, c, server.Options{Version: gatewayVersion(), Logger: log})
 	return explainStart(err)
 }
@@ -76,6 +84,21 @@ func configPath(named string) string {
 	return ""
 }
 
+// workspaceFlag adds the flag that names a workspace configuration.
+func workspaceFlag(fs *flag.FlagSet) *string {
+	return fs.String("workspace-config", "", "RudderStack's workspace configuration `FILE`, to take sources and destinations from")
+}
+
+// environmentWith is the environment, with a workspace configuration if one is named.
+func environmentWith(workspace string) func(string) string {
+	return func(name string) string {
+		if workspace != "" && name == config.WorkspaceVariable {
+			return workspace
+		}
+		return os.Getenv(name)
+	}
+}
+
 func orEnvironment(path string) string {
 	if path == "" {
 		return "environment"
@@ -84,8 +107,8 @@ func orEnvironment(path string) string {
 }
 
 // loadConfig reads the configuration, and says what to do where there is none.
-func loadConfig(path string) (*config.Config, error) {
-	c, err := config.Load(path, os.Getenv)
+func loadConfig(path string, getenv func(string) string) (*config.Config, error) {
+	c, err := config.Load(path, getenv)
 	if err == nil {
 		return c, nil
 	}

@@ -37,10 +37,35 @@ type Config struct {
 	// is required.
 	Destinations []Destination `yaml:"destinations"`
 
+	// Workspace takes both from a file of RudderStack's instead.
+	Workspace Workspace `yaml:"workspace"`
+
 	// StopTimeout is how long a stopping server waits for what has begun: half of it for requests of SDKs,
 	// the other half for calls to Refiner. A call that has not ended by then is repeated after the next
 	// start. Default 20s.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
+
+	// Warnings say what of the workspace configuration is not carried out. They are made by Load.
+	Warnings []Problem `yaml:"-"`
+}
+
+// Workspace is a RudderStack workspace configuration: the file that RudderStack's server reads its sources and destinations
+// from, often called workspaceConfig.json.
+type Workspace struct {
+	// File is its path. TANKER_WORKSPACE_CONFIG comes before it. Not set by default; if it is, Sources and Destinations
+	// must not be set.
+	File string `yaml:"file"`
+
+	// Endpoint is where the API of its destinations is. Default https://api.refiner.io.
+	Endpoint string `yaml:"endpoint"`
+
+	// ServerSideEventFiltering makes the lists of event names count that it has for destinations, which RudderStack's
+	// SDKs obey and its server does not. Default false.
+	ServerSideEventFiltering bool `yaml:"server_side_event_filtering"`
+
+	// IgnoreTransformations permits destinations with transformations, which cannot be carried out because the file has
+	// only their ids: events go to Refiner as they are sent. Default false: such a file is refused.
+	IgnoreTransformations bool `yaml:"ignore_transformations"`
 }
 
 // TLS names a certificate and its key, both PEM files. Both are set or neither is.
@@ -131,6 +156,9 @@ type Source struct {
 	// Name is what the source is called in logs, metrics and everywhere else: letters, digits, - and _.
 	Name string `yaml:"name"`
 
+	// Title is what people call the source, where it comes from a workspace configuration. Nothing depends on it.
+	Title string `yaml:"-"`
+
 	// WriteKey is what the source's SDK presents. It is given here, by WriteKeyEnv or by WriteKeyFile.
 	WriteKey Secret `yaml:"write_key"`
 
@@ -153,6 +181,9 @@ type Destination struct {
 	// Name is what the destination is called in logs, metrics and everywhere else: letters, digits, -
 	// and _. The journal keeps its place in the log under this name.
 	Name string `yaml:"name"`
+
+	// Title is what people call the destination, where it comes from a workspace configuration. Nothing depends on it.
+	Title string `yaml:"-"`
 
 	// APIKey is the environment's REST API key. It is given by APIKeyEnv or by APIKeyFile, never in the
 	// file itself.

@@ -98,7 +98,7 @@ func (d *decoder) section(node ast.Node, into reflect.Value, path string) {
 			continue
 		}
 		seen[key] = line
-		d.places[at] = place{d.file, line}
+		d.places[at] = place{file: d.file, line: line}
 		if field := fieldOf(into, key); field.IsValid() {
 			d.value(member.Value, field, at)
 			continue
@@ -129,7 +129,7 @@ func (d *decoder) list(node ast.Node, into reflect.Value, path string) {
 	}
 	for i, item := range sequence.Values {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		d.places[at] = place{d.file, item.GetToken().Position.Line}
+		d.places[at] = place{file: d.file, line: item.GetToken().Position.Line}
 		element := reflect.New(into.Type().Elem()).Elem()
 		switch e := element.Addr().Interface().(type) {
 		case *Source:
@@ -154,7 +154,7 @@ func (d *decoder) names(node ast.Node, into *[]string, path string) {
 	*into = make([]string, len(sequence.Values))
 	for i, item := range sequence.Values {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		d.places[at] = place{d.file, item.GetToken().Position.Line}
+		d.places[at] = place{file: d.file, line: item.GetToken().Position.Line}
 		d.scalar(item, &(*into)[i], at)
 	}
 }

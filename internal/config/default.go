@@ -2,6 +2,9 @@ package config
 
 import "time"
 
+// defaultEndpoint is where Refiner's API is.
+const defaultEndpoint = "https://api.refiner.io"
+
 // Default is the configuration before anybody has said anything: every setting at its default, no sources
 // and no destinations.
 func Default() *Config {
@@ -16,6 +19,8 @@ func Default() *Config {
 		},
 		Journal: Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 256 << 20},
 		Log:     Log{Level: "info", Format: "text"},
+
+		Workspace: Workspace{Endpoint: defaultEndpoint},
 	}
 }
 
@@ -27,7 +32,7 @@ func DefaultSource() Source {
 // DefaultDestination is a destination of which nothing is said yet.
 func DefaultDestination() Destination {
 	return Destination{
-		Endpoint:       "https://api.refiner.io",
+		Endpoint:       defaultEndpoint,
 		Profile:        "documented",
 		Encoding:       "json",
 		Merge:          true,

@@ -13,14 +13,24 @@ const (
 	envAdminToken  = "TANKER_ADMIN_TOKEN"
 )
 
+// WorkspaceVariable is the environment variable that names a workspace configuration.
+const WorkspaceVariable = "TANKER_WORKSPACE_CONFIG"
+
 // The names of the source and the destination of a Tanker without a configuration file.
 const (
 	EnvironmentSource      = "default"
 	EnvironmentDestination = "refiner"
 )
 
-// fromEnvironment makes one source and one destination out of the environment.
+// fromEnvironment makes one source and one destination out of the environment, unless it names a workspace configuration.
 func (c *Config) fromEnvironment(getenv func(string) string, found *findings) {
+	if getenv(WorkspaceVariable) != "" {
+		if endpoint := getenv(envEndpoint); endpoint != "" {
+			c.Workspace.Endpoint = endpoint
+			found.places["workspace.endpoint"] = place{file: envEndpoint}
+		}
+		return
+	}
 	source, destination := DefaultSource(), DefaultDestination()
 	source.Name, destination.Name = EnvironmentSource, EnvironmentDestination
 	source.WriteKey = requiredVariable(getenv, envWriteKey, "the key that your SDKs present, for example "+envWriteKey+"=any-long-secret", found)
@@ -43,15 +53,17 @@ func requiredVariable(getenv func(string) string, name, what string, found *find
 	return NewSecret(value)
 }
 
-// override lets the environment say where this Tanker listens and keeps its data, whatever a file says.
+// override lets the environment say where this Tanker listens, keeps its data and finds its workspace, whatever a file
+// says.
 func (c *Config) override(getenv func(string) string, found *findings) {
 	for variable, setting := range map[string]struct {
 		path  string
 		value *string
 	}{
-		envListen:      {"listen", &c.Listen},
-		envAdminListen: {"admin.listen", &c.Admin.Listen},
-		envDataDir:     {"data_dir", &c.DataDir},
+		envListen:         {"listen", &c.Listen},
+		envAdminListen:    {"admin.listen", &c.Admin.Listen},
+		envDataDir:        {"data_dir", &c.DataDir},
+		WorkspaceVariable: {"workspace.file", &c.Workspace.File},
 	} {
 		if v := getenv(variable); v != "" {
 			*setting.value = v

@@ -7,6 +7,7 @@ func LoadWithoutSecrets(path string) (*Config, error) {
 	if err := c.readFile(path, found); err != nil {
 		return nil, err
 	}
+	c.readWorkspace(found)
 	c.validate(found)
 	if err := found.err(); err != nil {
 		return nil, err

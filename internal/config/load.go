@@ -31,6 +31,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 	}
 	c.override(getenv, found)
 	c.readSecrets(getenv, found)
+	c.readWorkspace(found)
 	c.validate(found)
 	if err := found.err(); err != nil {
 		return nil, err
@@ -58,18 +59,21 @@ func (c *Config) readFile(path string, found *findings) error {
 }
 
 // readBounded reads a file that a person wrote.
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string) ([]byte, error) { return readUpTo(path, maxFile) }
+
+// readUpTo reads a file of at most so many bytes.
+func readUpTo(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, withoutPath(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, withoutPath(path, err)
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: is larger than %s", path, Size(maxFile))
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%s: is larger than %s", path, Size(most))
 	}
 	return data, nil
 }
@@ -84,7 +88,7 @@ func withoutPath(path string, err error) error {
 
 // anchor makes the file's relative paths relative to its folder.
 func (c *Config) anchor(folder string) {
-	paths := []*string{&c.DataDir, &c.TLS.CertFile, &c.TLS.KeyFile, &c.Admin.TokenFile}
+	paths := []*string{&c.DataDir, &c.TLS.CertFile, &c.TLS.KeyFile, &c.Admin.TokenFile, &c.Workspace.File}
 	for i := range c.Sources {
 		paths = append(paths, &c.Sources[i].WriteKeyFile)
 	}

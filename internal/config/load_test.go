@@ -77,6 +77,7 @@ func TestLoadEverySetting(t *testing.T) {
 listen: ":80"
 data_dir: /var/lib/tanker
 stop_timeout: 1m
+workspace: {endpoint: "http://127.0.0.1:1", server_side_event_filtering: true, ignore_transformations: true}
 admin: {listen: "[::1]:81", token_file: token}
 gateway: {max_body: 1MiB, max_batch_events: 7, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5, max_memory: 32MiB}
 journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 1MiB}
@@ -131,6 +132,8 @@ destinations:
 		Gateway: config.Gateway{MaxBody: 1 << 20, MaxBatchEvents: 7, MaxEventDepth: 10, MaxEventKeys: 1000, MaxRequests: 5, MaxMemory: 32 << 20},
 		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29, MinFree: 1 << 20},
 		Log:     config.Log{Level: "debug", Format: "json"},
+
+		Workspace: config.Workspace{Endpoint: "http://127.0.0.1:1", ServerSideEventFiltering: true, IgnoreTransformations: true},
 		Sources: []config.Source{
 			{Name: "web", WriteKeyFile: "keys/web", WriteKey: config.NewSecret("wk"), Destinations: []string{}},
 			{Name: "backend", WriteKey: config.NewSecret("0123"), Destinations: []string{"production"}, Enabled: true},

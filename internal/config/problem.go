@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,48 +52,69 @@ func (e *Error) Error() string {
 type place struct {
 	file string
 	line int
+	path string // what the setting is called there; "" if it is called by its own path
 }
 
 // findings collects problems, and knows where each setting was made.
 type findings struct {
-	file     string           // what is being read; "" for the environment
-	places   map[string]place // by path
-	problems []Problem
+	file      string           // what is being read; "" for the environment
+	workspace string           // the workspace configuration, if there is one
+	places    map[string]place // by path
+	problems  []Problem
 }
 
 func newFindings(file string) *findings {
 	return &findings{file: file, places: make(map[string]place)}
 }
 
+// enterWorkspace notes that sources and destinations come from a workspace configuration.
+func (f *findings) enterWorkspace(path string) {
+	f.workspace = path
+	f.places["sources"], f.places["destinations"] = place{file: path}, place{file: path}
+}
+
 // addf notes a problem with the setting at path.
 func (f *findings) addf(path, format string, args ...any) {
-	at := f.placeOf(path)
+	at, path := f.placeOf(path)
 	f.problems = append(f.problems, Problem{
 		File: at.file, Line: at.line, Path: path, Message: fmt.Sprintf(format, args...),
 	})
 }
 
-// placeOf is where path was set, or else the nearest of those around it.
-func (f *findings) placeOf(path string) place {
-	for {
-		if at, ok := f.places[path]; ok {
-			return at
+// placeOf is where a setting was made, or else the nearest of those around it, and what the setting is called there.
+func (f *findings) placeOf(setting string) (at place, path string) {
+	for around := setting; ; {
+		if at, ok := f.places[around]; ok {
+			if at.path != "" {
+				return at, at.path + setting[len(around):]
+			}
+			return at, setting
 		}
-		cut := strings.LastIndexAny(path, ".[")
+		cut := strings.LastIndexAny(around, ".[")
 		if cut < 0 {
-			return place{file: f.file}
+			return place{file: f.file}, setting
 		}
-		path = path[:cut]
+		around = around[:cut]
 	}
 }
 
-// err is everything found, in the order of the file, or nil.
+// err is everything found, in the order of the file and then of the workspace configuration, or nil.
 func (f *findings) err() error {
 	if len(f.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(f.problems, func(a, b Problem) int { return a.Line - b.Line })
+	slices.SortStableFunc(f.problems, func(a, b Problem) int {
+		return cmp.Or(f.rank(a)-f.rank(b), a.Line-b.Line)
+	})
 	return &Error{Problems: f.problems}
+}
+
+// rank is the place of a problem's file among those that are read.
+func (f *findings) rank(p Problem) int {
+	if f.workspace != "" && p.File == f.workspace {
+		return 1
+	}
+	return 0
 }
 
 // join is the path of a key within the section at path.

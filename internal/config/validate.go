@@ -44,6 +44,7 @@ func (c *Config) validate(found *findings) {
 	if !c.Admin.Token.IsZero() && len(c.Admin.Token.Reveal()) < minToken {
 		v.addf("admin", "the token is too short to be safe: use %d letters or more", minToken)
 	}
+	v.endpoint("workspace.endpoint", c.Workspace.Endpoint)
 	v.sources(c)
 	v.destinations(c.Destinations)
 }
@@ -55,7 +56,7 @@ const minToken = 16
 type validator struct{ *findings }
 
 func (v validator) sources(c *Config) {
-	if len(c.Sources) == 0 {
+	if len(c.Sources) == 0 && !v.elsewhere("sources") {
 		v.addf("sources", "there is none: add one with a name and a write key, so that SDKs can send")
 	}
 	names, keys := v.unique("name"), v.unique("write key")
@@ -98,7 +99,7 @@ func (v validator) destinationName(path, name string, destinations []Destination
 }
 
 func (v validator) destinations(destinations []Destination) {
-	if len(destinations) == 0 {
+	if len(destinations) == 0 && !v.elsewhere("destinations") {
 		v.addf("destinations", "there is none: add one with a name and the API key of a Refiner environment")
 	}
 	names, keys := v.unique("name"), v.unique("API key")
@@ -116,7 +117,9 @@ func (v validator) destinations(destinations []Destination) {
 
 // destination checks the settings of one destination that stand for themselves.
 func (v validator) destination(at string, d Destination) {
-	v.endpoint(at+".endpoint", d.Endpoint)
+	if !v.elsewhere(at) {
+		v.endpoint(at+".endpoint", d.Endpoint)
+	}
 	v.choice(at+".profile", d.Profile, "documented", "upstream")
 	v.choice(at+".encoding", d.Encoding, "json", "form")
 	within(v, at+".limits.key_per_minute", d.Limits.KeyPerMinute, 0, 1_000_000)
@@ -185,14 +188,15 @@ func (v validator) unique(what string) func(path, value string) {
 			return
 		}
 		if before, ok := first[value]; ok {
-			v.addf(path, "has the same %s as %s: each needs its own", what, strings.TrimSuffix(before, ".name"))
+			_, other := v.placeOf(strings.TrimSuffix(before, ".name"))
+			v.addf(path, "has the same %s as %s: each needs its own", what, other)
 			return
 		}
 		first[value] = path
 	}
 }
 
-// elsewhere reports whether the setting at path is not the file's but a variable's, which was looked
+// elsewhere reports whether the setting at path is not the file's but a variable's or a workspace's, which was looked
 // at when it was read.
 func (v validator) elsewhere(path string) bool {
 	at, ok := v.places[path]
@@ -203,6 +207,9 @@ func (v validator) elsewhere(path string) bool {
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
 func (v validator) name(path, name string) {
+	if name == "" && v.elsewhere(path) {
+		return // it was missed when it was read
+	}
 	if !validName.MatchString(name) {
 		v.addf(path, "%q is no name: use 1 to 63 letters, digits, - and _, beginning with a letter or digit", name)
 	}
