@@ -16,7 +16,7 @@ import (
 // backend is the server as the admin API sees it.
 type backend struct{ *server }
 
-// startBackend lets operators see and change how everything stands.
+// startBackend lets operators see and change how everything stands, until the last call has ended.
 func (s *server) startBackend(context.Context) error {
 	backend := &backend{s}
 	s.admin.SetBackend(backend)

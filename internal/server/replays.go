@@ -7,8 +7,8 @@ import (
 	"tanker/internal/history"
 )
 
-// startReplays carries on the replays that were interrupted, and runs those that operators ask for.
-func (s *server) startReplays(ctx context.Context) error {
+// openReplays reads which replays there are.
+func (s *server) openReplays(ctx context.Context) error {
 	targets := make([]*history.Target, len(s.lines))
 	for i, l := range s.lines {
 		targets[i] = &history.Target{
@@ -21,6 +21,11 @@ func (s *server) startReplays(ctx context.Context) error {
 	if s.replays, err = history.OpenReplays(ctx, s.journal, targets, s.log.With("part", "replay")); err != nil {
 		return fmt.Errorf("replays: %w", err)
 	}
+	return nil
+}
+
+// startReplays carries on the replays that were interrupted, and runs those that operators ask for.
+func (s *server) startReplays(context.Context) error {
 	s.crew.start("replays", s.replays.Run)
 	return nil
 }

@@ -91,7 +91,7 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.openLines, s.startDelivery, s.startReplays, s.startBackend, s.startJanitor, s.startGateway,
+		s.startAdmin, s.openJournal, s.openLines, s.openReplays, s.startBackend, s.startDelivery, s.startReplays, s.startJanitor, s.startGateway,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
