@@ -246,6 +246,10 @@ type Destination struct {
 	// Enabled can be false: nothing is delivered then. Default true.
 	Enabled bool `yaml:"enabled"`
 
+	// Start is with which events a destination begins that the journal does not know yet: now, beginning (the oldest
+	// that the journal still holds) or a time. It means nothing to a destination that has begun. Default now.
+	Start Start `yaml:"start"`
+
 	// WhenDisabled is what becomes of events while Enabled is false: keep (they wait until it is enabled again or
 	// removed), or drop (they are filtered, as RudderStack does it). Default keep.
 	WhenDisabled string `yaml:"when_disabled"`

@@ -67,7 +67,7 @@ func (d *decoder) value(node ast.Node, into reflect.Value, path string) {
 	switch target := into.Addr().Interface().(type) {
 	case *[]string:
 		d.names(node, target, path)
-	case *string, *Secret, *bool, *int, *time.Duration, *Size, *Sync:
+	case *string, *Secret, *bool, *int, *time.Duration, *Size, *Sync, *Start:
 		d.scalar(node, target, path)
 	default:
 		if into.Kind() == reflect.Slice {
@@ -182,6 +182,8 @@ func (d *decoder) scalar(node ast.Node, into any, path string) {
 		err = parseInto(target, text, ParseSize)
 	case *Sync:
 		err = parseInto(target, text, ParseSync)
+	case *Start:
+		err = parseInto(target, text, ParseStart)
 	}
 	if err != nil {
 		d.addf(path, "%v", err)
@@ -239,6 +241,8 @@ func wants(into any) string {
 		return "a duration such as 30s"
 	case *Size:
 		return "a size such as 4MiB"
+	case *Start:
+		return `"now", "beginning" or a time such as 2006-01-02T15:04:05Z`
 	case *Sync:
 		return `"always" or a duration such as 100ms`
 	}

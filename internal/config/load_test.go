@@ -113,6 +113,7 @@ destinations:
       one_trust_categories: [d]
       ketch_purposes: [e]
     screen: as_page
+    start: 2026-01-02T03:04:05Z
     enabled: false
     when_disabled: drop
 `)
@@ -151,6 +152,7 @@ destinations:
 				OneTrustCategories: []string{"d"}, KetchPurposes: []string{"e"},
 			},
 			Screen: "as_page", WhenDisabled: "drop",
+			Start: config.Start{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		}},
 	}
 	if diff := cmp.Diff(want, c, cmp.Comparer(config.Secret.Equal)); diff != "" {

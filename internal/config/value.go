@@ -80,6 +80,39 @@ func (s Sync) String() string {
 	return time.Duration(s).String()
 }
 
+// Start says with which events a new destination begins. The zero value is now: with those that are accepted
+// from now on.
+type Start struct {
+	Beginning bool      // with the oldest event that the journal still holds
+	At        time.Time // with those stored at this time or later, as far as the journal still holds them
+}
+
+// ParseStart reads "now", "beginning" or a time.
+func ParseStart(text string) (Start, error) {
+	switch text {
+	case "now":
+		return Start{}, nil
+	case "beginning":
+		return Start{Beginning: true}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return Start{}, fmt.Errorf(`%q is neither "now" nor "beginning" nor a time such as 2006-01-02T15:04:05Z`, text)
+	}
+	return Start{At: at}, nil
+}
+
+// String is the form that ParseStart reads.
+func (s Start) String() string {
+	switch {
+	case s.Beginning:
+		return "beginning"
+	case s.At.IsZero():
+		return "now"
+	}
+	return s.At.Format(time.RFC3339Nano)
+}
+
 // parseDuration is time.ParseDuration with an error that says what to write.
 func parseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)

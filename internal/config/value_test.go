@@ -24,6 +24,20 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
+func TestParseStart(t *testing.T) {
+	for _, text := range []string{"now", "beginning", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.5+02:00"} {
+		got, err := config.ParseStart(text)
+		if err != nil || got.String() != text || got.Beginning != (text == "beginning") || got.At.IsZero() != (len(text) < 10) {
+			t.Errorf("ParseStart(%q) = %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "Now", "yesterday", "2026-01-02", "24h"} {
+		if got, err := config.ParseStart(text); err == nil {
+			t.Errorf("ParseStart(%q) = %v, want an error", text, got)
+		}
+	}
+}
+
 func TestSizeReadsWhatItWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := config.Size(rapid.Int64Range(0, 1<<50).Draw(t, "size"))

@@ -24,13 +24,15 @@ type Start int
 const (
 	FromNow       Start = iota // with the events that are accepted from now on
 	FromBeginning              // with the oldest event the journal holds
+	FromTime                   // with the first event that was stored at a time or later
 )
 
 // CursorOptions say which destination reads what.
 type CursorOptions struct {
-	Destination string   // required; see ValidName
-	Sources     []string // whose events the destination gets; those added later begin now
-	Start       Start    // for a destination that is new
+	Destination string    // required; see ValidName
+	Sources     []string  // whose events the destination gets; those added later begin now
+	Start       Start     // for a destination that is new
+	StartAt     time.Time // for FromTime
 }
 
 // Cursor is a destination's place in the journal: it hands out the events that are not finished, in the order

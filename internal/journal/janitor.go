@@ -92,7 +92,7 @@ func (j *Journal) lastBefore(ctx context.Context, limit time.Time, state jetstre
 		mid := low + (high-low)/2
 		msg, err := j.events.GetMsg(ctx, mid)
 		if err != nil {
-			return 0, fmt.Errorf("tidy: read pack %d: %w: %w", mid, ErrUnavailable, err)
+			return 0, fmt.Errorf("read pack %d: %w: %w", mid, ErrUnavailable, err)
 		}
 		if msg.Time.Before(limit) {
 			low = mid

@@ -53,8 +53,16 @@ func (c *Cursor) begin(ctx context.Context, opts CursorOptions) error {
 		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
 	}
 	floor := info.State.LastSeq
-	if opts.Start == FromBeginning {
-		floor = max(info.State.FirstSeq, 1) - 1
+	beginning := max(info.State.FirstSeq, 1) - 1
+	switch {
+	case opts.Start == FromBeginning:
+		floor = beginning
+	case opts.Start == FromTime && info.State.Msgs > 0:
+		before, err := c.journal.lastBefore(ctx, opts.StartAt, info.State)
+		if err != nil {
+			return err
+		}
+		floor = max(before, beginning)
 	}
 	c.state = *newProgress(floor)
 	return nil

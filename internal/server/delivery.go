@@ -30,9 +30,7 @@ type line struct {
 // have not had yet stays.
 func (s *server) openLines(ctx context.Context) error {
 	for _, d := range s.config.Destinations {
-		cursor, err := s.journal.OpenCursor(ctx, journal.CursorOptions{
-			Destination: d.Name, Sources: sourcesOf(s.config, d.Name),
-		})
+		cursor, err := s.journal.OpenCursor(ctx, cursorOptions(s.config, d))
 		if err != nil {
 			return err
 		}
@@ -50,6 +48,18 @@ func (s *server) openLines(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// cursorOptions say what a destination reads, and with what it begins if it is new.
+func cursorOptions(c *config.Config, d config.Destination) journal.CursorOptions {
+	o := journal.CursorOptions{Destination: d.Name, Sources: sourcesOf(c, d.Name)}
+	switch {
+	case d.Start.Beginning:
+		o.Start = journal.FromBeginning
+	case !d.Start.At.IsZero():
+		o.Start, o.StartAt = journal.FromTime, d.Start.At
+	}
+	return o
 }
 
 // addMapper makes what becomes of the destination's events.

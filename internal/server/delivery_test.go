@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tanker/internal/config"
 	"tanker/internal/journal"
@@ -48,6 +49,31 @@ func TestEventsArriveAndAreCounted(t *testing.T) {
 		`tanker_journal_max_bytes`,
 		`tanker_calls_total{class="ok",destination="production",status="200"} `,
 	)
+}
+
+func TestNewDestinationBeginsWhereItIsTold(t *testing.T) {
+	_, endpoint := sandbox(t)
+	c := testConfig(t, endpoint)
+	first := start(t, c)
+	for range 3 {
+		first.send(t, "wk-web", "track", `{"userId":"u","event":"e"}`)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for name, begin := range map[string]config.Start{
+		"now": {}, "beginning": {Beginning: true}, "long-ago": {At: time.Now().Add(-time.Hour)}, "later": {At: time.Now().Add(time.Hour)},
+	} {
+		d := destination(name, endpoint)
+		d.Start = begin
+		c.Destinations = append(c.Destinations, d)
+	}
+	second := start(t, c)
+	for name, want := range map[string]uint64{"now": 0, "beginning": 3, "long-ago": 3, "later": 0} {
+		if s := second.status(t, name); s.Accepted != want {
+			t.Errorf("%s: %d events, want %d", name, s.Accepted, want)
+		}
+	}
 }
 
 func TestRestartGoesOnWhereItWas(t *testing.T) {

@@ -96,6 +96,54 @@ func starts(t *testing.T, place Place) {
 	}
 }
 
+// startsAtTime begins in the middle, and does not begin again.
+func startsAtTime(t *testing.T, place Place) {
+	j := place.Open(t, nil)
+	var stored []time.Time
+	for n := range 5 {
+		mustAppend(t, j, entries("web", n, 1))
+	}
+	err := j.Scan(t.Context(), journal.Scan{}, func(p journal.StoredPack) error {
+		stored = append(stored, p.Stored)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string, when time.Time) *journal.Cursor {
+		return openCursorAt(t, j, journal.CursorOptions{Destination: name, Sources: []string{"web"}, Start: journal.FromTime, StartAt: when})
+	}
+	for name, test := range map[string]struct {
+		when time.Time
+		want uint64
+	}{
+		"long-ago":   {stored[0].Add(-time.Hour), 5},
+		"exactly":    {stored[2], 3},
+		"just-after": {stored[2].Add(time.Nanosecond), 2},
+		"last":       {stored[4], 1},
+		"future":     {stored[4].Add(time.Hour), 0},
+	} {
+		c := at(name, test.when)
+		if s := status(t, c); s.Accepted != test.want || s.Pending != test.want {
+			t.Errorf("%s: got %+v, want %d events", name, s, test.want)
+		}
+		if test.want > 0 {
+			got := take(t, c, int(test.want))
+			finish(t, c, outcomes(journal.Delivered, "", got))
+		}
+	}
+	closeJournal(t, j)
+	j = place.Open(t, nil)
+	if s := status(t, at("exactly", stored[0])); s.Accepted != 3 || s.Pending != 0 {
+		t.Errorf("begun again with an earlier time: %+v", s)
+	}
+	other := Directory(t.TempDir()).Open(t, nil)
+	c := openCursorAt(t, other, journal.CursorOptions{Destination: "d", Sources: []string{"web"}, Start: journal.FromTime, StartAt: stored[0]})
+	if s := status(t, c); s.Accepted != 0 {
+		t.Errorf("in an empty journal: %+v", s)
+	}
+}
+
 func connections(t *testing.T, place Place) {
 	j := place.Open(t, nil)
 	c := openCursor(t, j, "d", "web")

@@ -39,6 +39,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"retry state survives a restart", retries},
 		{"destinations do not notice each other", destinations},
 		{"a new destination begins where it is told", starts},
+		{"a new destination begins at a time", startsAtTime},
 		{"a source that is connected later counts from then on", connections},
 		{"totals add up, whatever happens", accounting},
 		{"parked events wait in order, apart from the others", parked},
