@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"slices"
+
 	"tanker/internal/journal"
 	"tanker/mapping"
 	"tanker/refiner"
@@ -52,8 +54,7 @@ func (s *scheduler) unload(it *item) {
 	if it.verdict.kind == journal.Delivered {
 		return
 	}
-	for i := len(it.carried) - 1; i >= 0; i-- {
-		c := it.carried[i]
+	for _, c := range slices.Backward(it.carried) {
 		c.alone = c.alone || it.verdict.action == actSplit
 		it.lane.insert(c)
 	}

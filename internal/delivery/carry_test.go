@@ -84,7 +84,7 @@ func TestAFailedCallLeavesEverythingInOrder(t *testing.T) {
 	failures := map[string]func() error{
 		"temporary": temporary,
 		"limited":   func() error { return tooOften(time.Second) },
-		"denied":    func() error { return denied() },
+		"denied":    denied,
 	}
 	for name, failure := range failures {
 		t.Run(name, func(t *testing.T) {

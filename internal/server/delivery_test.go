@@ -301,3 +301,39 @@ func TestDeadLetterIsShownAndSentAgain(t *testing.T) {
 		t.Error("a letter that is not there was discarded")
 	}
 }
+
+// TestALoginTakesFewerCallsThanItHasEvents: identify and group are one call, and none when nothing has changed since
+// the last login, although the server was stopped in between.
+func TestALoginTakesFewerCallsThanItHasEvents(t *testing.T) {
+	refiner, endpoint := sandbox(t)
+	c := testConfig(t, endpoint)
+	c.Destinations[0].SkipUnchanged = time.Hour
+	const login = `{"batch":[
+		{"type":"identify","userId":"u1","traits":{"email":"u1@example.com","plan":"pro"}},
+		{"type":"group","userId":"u1","groupId":"g1","traits":{"size":5}},
+		{"type":"track","userId":"u1","event":"Signed In"},
+		{"type":"page","userId":"u1","name":"Home"}]}`
+
+	first := start(t, c)
+	first.send(t, "wk-web", "batch", login)
+	eventually(t, "the first login is delivered", func() bool { return first.status(t, "production").Totals.Delivered == 4 })
+	if calls := refiner.Calls(); len(calls) != 3 {
+		t.Errorf("%d calls, want 3: %+v", len(calls), calls)
+	}
+	first.wantMetrics(t, `tanker_calls_saved_total{destination="production",how="merge"} 1`)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	second := start(t, c)
+	second.send(t, "wk-web", "batch", login)
+	eventually(t, "the second login is finished", func() bool { return second.status(t, "production").Pending == 0 })
+	if s := second.status(t, "production"); s.Totals.Delivered != 6 || s.Totals.Filtered["unchanged"] != 2 {
+		t.Errorf("status = %+v", s)
+	}
+	second.wantMetrics(t, `tanker_calls_saved_total{destination="production",how="unchanged"} 2`)
+	contact, ok := refiner.Contact("u1", "")
+	if !ok || contact.Attributes["plan"] != "pro" || contact.Account == nil || contact.Account.ID() != "g1" || contact.EventCount != 4 {
+		t.Errorf("contact = %+v, %v", contact, ok)
+	}
+}
