@@ -209,7 +209,7 @@ func (c *Cursor) readError(ctx context.Context, err error) error {
 	if c.closed {
 		return ErrClosed
 	}
-	if closedConn(err) || errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+	if closedConn(err) {
 		return ErrClosed
 	}
 	return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)

@@ -16,12 +16,13 @@ const maxPayload = 8 << 20
 
 // embedded is the NATS server that lives in this process. It opens no port.
 type embedded struct {
-	server *server.Server
-	conn   *nats.Conn
+	server  *server.Server
+	storage server.JetStreamConfig
+	conn    *nats.Conn
 }
 
 func startEmbedded(o Options, storage int64) (*embedded, error) {
-	s, err := server.NewServer(&server.Options{
+	options := &server.Options{
 		ServerName:             "tanker",
 		DontListen:             true,
 		NoSigs:                 true,
@@ -34,7 +35,8 @@ func startEmbedded(o Options, storage int64) (*embedded, error) {
 		MaxPayload:             maxPayload,
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamMaxStore:      storage,
-	})
+	}
+	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("start journal in %s: %w", o.Dir, err)
 	}
@@ -54,7 +56,7 @@ func startEmbedded(o Options, storage int64) (*embedded, error) {
 		s.WaitForShutdown()
 		return nil, fmt.Errorf("connect to the embedded journal: %w", err)
 	}
-	return &embedded{server: s, conn: conn}, nil
+	return &embedded{server: s, storage: storageConfig(options), conn: conn}, nil
 }
 
 func (e *embedded) stop() {

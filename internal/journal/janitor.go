@@ -66,13 +66,7 @@ func (j *Journal) Tidy(ctx context.Context, now time.Time) error {
 
 // finishedByAll is the sequence up to which no destination needs the events any more.
 func (j *Journal) finishedByAll(ctx context.Context, end uint64) (uint64, error) {
-	j.mu.Lock()
-	held := make([]*Cursor, 0, len(j.held))
-	for _, c := range j.held {
-		held = append(held, c)
-	}
-	j.mu.Unlock()
-	for _, c := range held {
+	for _, c := range j.openCursors() {
 		n, err := c.finishedUpTo(ctx, end)
 		if err != nil {
 			return 0, err

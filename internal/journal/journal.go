@@ -169,14 +169,10 @@ func (j *Journal) Close() error {
 		return nil
 	}
 	j.closed = true
-	held := make([]*Cursor, 0, len(j.held))
-	for _, c := range j.held {
-		held = append(held, c)
-	}
 	j.mu.Unlock()
 
 	var errs []error
-	for _, c := range held {
+	for _, c := range j.openCursors() {
 		errs = append(errs, c.Close())
 	}
 	close(j.stop)
@@ -231,14 +227,16 @@ func (j *Journal) Usage(ctx context.Context) (Usage, error) {
 func (j *Journal) watchDisk() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	healer := healer{journal: j}
 	for {
 		select {
 		case <-j.stop:
 			return
-		case <-tick.C:
+		case now := <-tick.C:
 			if err := j.checkDisk(); err != nil {
 				j.opts.Logger.Error("free disk space is unknown", "error", err)
 			}
+			healer.look(now)
 		}
 	}
 }

@@ -25,6 +25,26 @@ func TestDiskNearlyFull(t *testing.T) {
 	})
 }
 
+// TestDiskFull lets something else take the disk to the last byte, while events come in and outcomes have to be
+// written down.
+func TestDiskFull(t *testing.T) {
+	if !*full {
+		t.Skip("takes half a minute: make faults")
+	}
+	inRounds(t, func(t *testing.T) {
+		disk := smallDisk(t, 96)
+		tr := newTrial(t, setup{users: 100, dir: disk, journal: "  max_bytes: 64MiB\n  min_free: 16MiB\n"})
+		tr.refiner.becomes(busy)
+		tr.sendMeanwhile(size(20, 300), 600)
+		tr.arrives(100, time.Minute)
+		free := fill(t, disk, 0)
+		tr.await("events are refused", time.Minute, func() bool { return tr.traffic.refused.Load() > 50 })
+		tr.pass(size(time.Second, 20*time.Second))
+		free()
+		tr.holds(2 * time.Minute)
+	})
+}
+
 // TestStartOnFullDisk kills Tanker, lets the disk be full when it starts, and frees it.
 func TestStartOnFullDisk(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
