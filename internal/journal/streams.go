@@ -125,29 +125,35 @@ func (j *Journal) loadCounts(ctx context.Context) error {
 		return fmt.Errorf("read subjects: %w", err)
 	}
 	for subject := range info.State.Subjects {
-		n, err := j.storedCount(ctx, subject)
+		last, err := j.lastPack(ctx, subject)
 		if err != nil {
 			return err
 		}
-		j.stored[subject] = max(n, j.stored[subject])
+		j.stored[subject] = max(last.count, j.stored[subject])
 	}
 	return nil
 }
 
-// storedCount reads how many events a subject has ever held from its last pack; 0 if it has none.
-func (j *Journal) storedCount(ctx context.Context, subject string) (uint64, error) {
+// lastPack is the last pack of a subject; zero if there is none.
+type lastPack struct {
+	seq   uint64
+	count uint64 // events that the subject holds up to and including it
+	data  []byte
+}
+
+func (j *Journal) lastPack(ctx context.Context, subject string) (lastPack, error) {
 	msg, err := j.events.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
+		return lastPack{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
+		return lastPack{}, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
 	}
 	n, err := packCount(msg.Data)
 	if err != nil {
-		return 0, fmt.Errorf("last pack of %s at %d: %w", subject, msg.Sequence, err)
+		return lastPack{}, fmt.Errorf("last pack of %s at %d: %w", subject, msg.Sequence, err)
 	}
-	return n, nil
+	return lastPack{seq: msg.Sequence, count: n, data: msg.Data}, nil
 }
 
 // countStored adds up how many events the writers of a source, or the replays for a destination, have stored.

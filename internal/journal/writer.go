@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +29,7 @@ type writer struct {
 	inPack  map[idHash]struct{}
 	packs   packWriter
 	next    uint64 // events the subject holds
-	unsure  bool   // the last write failed, it may have been stored: next must be read again
+	unsure  bool   // the last write failed and may have been stored nevertheless; see settle
 	recent  *recentIDs
 }
 
@@ -49,36 +51,79 @@ func (w *writer) run() {
 
 // write stores one pack of the entries that are new.
 func (w *writer) write(entries []Entry) error {
-	fresh := w.unique(entries)
-	if len(fresh) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	if w.unsure {
-		n, err := w.journal.storedCount(ctx, w.subject)
+	for {
+		fence, err := w.settle(ctx)
 		if err != nil {
 			return err
 		}
-		w.stored(max(n, w.next))
+		entries = w.unique(entries)
+		if len(entries) == 0 {
+			return nil
+		}
+		data := w.packs.encode(w.next, entries)
+		start := time.Now()
+		if _, err := w.journal.js.Publish(ctx, w.subject, data, fence...); err != nil {
+			w.unsure = true
+			if overtaken(err) {
+				continue
+			}
+			return writeError("append to the journal", err)
+		}
+		w.journal.opts.Observer.Appended(len(entries), len(data), time.Since(start))
+		w.stored(w.next + uint64(len(entries)))
+		for _, id := range w.ids {
+			w.recent.add(id, start)
+		}
+		return nil
 	}
-	data := w.packs.encode(w.next, fresh)
-	start := time.Now()
-	if _, err := w.journal.js.Publish(ctx, w.subject, data); err != nil {
-		w.unsure = true
-		return writeError("append to the journal", err)
+}
+
+// settle finds out what became of a write that failed. Its events may be stored, so that they would be stored twice when
+// their sender repeats them; or they may still be stored when they are thought lost, which the fence for the next write
+// prevents.
+func (w *writer) settle(ctx context.Context) (fence []jetstream.PublishOpt, err error) {
+	if !w.unsure {
+		return nil, nil
 	}
-	w.journal.opts.Observer.Appended(len(fresh), len(data), time.Since(start))
-	w.stored(w.next + uint64(len(fresh)))
-	for _, id := range w.ids {
-		w.recent.add(id, start)
+	last, err := w.journal.lastPack(ctx, w.subject)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if last.count > w.next {
+		p, err := decodePack(last.data)
+		if err != nil {
+			return nil, fmt.Errorf("last pack of %s at %d: %w", w.subject, last.seq, err)
+		}
+		w.remember(p.entries)
+		w.stored(last.count)
+		return nil, nil
+	}
+	return []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(last.seq)}, nil
+}
+
+// overtaken says whether the fence refused a write.
+func overtaken(err error) bool {
+	const wrongLastSequence, wrongLastSequenceUnnamed = 10071, 10164
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.ErrorCode == wrongLastSequence || api.ErrorCode == wrongLastSequenceUnnamed)
 }
 
 func (w *writer) stored(n uint64) {
 	w.next, w.unsure = n, false
 	w.journal.setStored(w.subject, n)
+}
+
+// remember notes the ids of stored events.
+func (w *writer) remember(entries []Entry) {
+	if w.recent == nil {
+		return
+	}
+	at := time.Now()
+	for i := range entries {
+		w.recent.add(w.recent.hash(entries[i].MessageID), at)
+	}
 }
 
 // unique drops the events that are stored already or stand in the pack twice, and notes the ids of the rest.
@@ -134,10 +179,7 @@ func (j *Journal) remember(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		at := time.Now()
-		for i := range p.entries {
-			w.recent.add(w.recent.hash(p.entries[i].MessageID), at)
-		}
+		w.remember(p.entries)
 		return nil
 	})
 }
