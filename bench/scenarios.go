@@ -28,6 +28,10 @@ var scenarios = []struct {
 	{"processor time for 10,000 events in and out", processorTime},
 	{"resident when idle", idle},
 	{"disk for each event of 1 KB", disk},
+	{"transformer, 200 events: destination beside each event", transformed("/v0/destinations/refiner", "")},
+	{"transformer, 200 events: compacted", transformed("/v0/destinations/refiner", "json+compactedv1")},
+	{"transformer, 200 events: router", transformed("/routerTransform", "")},
+	{"transformer, 200 events: router, compacted", transformed("/routerTransform", "json+compactedv1")},
 	{"2,000 events at a limit of 600 calls a minute (takes 200 s)", keyLimit},
 }
 

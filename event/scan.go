@@ -11,6 +11,7 @@ type scanner struct {
 	pos    int
 	depth  int
 	keys   int
+	lists  int // down to which depth the elements of arrays get nodes
 	limits Limits
 	err    *ParseError
 }
@@ -88,7 +89,7 @@ func (s *scanner) fill(i int) bool {
 	return true
 }
 
-// value scans any value. With record, the members of objects get nodes.
+// value scans any value. With record, the members of objects get nodes, and the elements of outer arrays.
 func (s *scanner) value(record bool) (kind Kind, escaped, ok bool) {
 	switch c := s.peek(); c {
 	case '"':
@@ -97,7 +98,7 @@ func (s *scanner) value(record bool) (kind Kind, escaped, ok bool) {
 	case '{':
 		return Object, false, s.nest() && s.object(record)
 	case '[':
-		return Array, false, s.nest() && s.array()
+		return Array, false, s.nest() && s.array(record && s.depth <= s.lists)
 	case 't':
 		return Bool, false, s.literal("true")
 	case 'f':
@@ -186,12 +187,12 @@ func (s *scanner) name() (end int, escaped, ok bool) {
 	return end, escaped, true
 }
 
-func (s *scanner) array() bool {
+func (s *scanner) array(record bool) bool {
 	if s.peek() == ']' {
 		return s.unnest()
 	}
 	for {
-		if _, _, ok := s.value(false); !ok {
+		if !s.arrayElement(record) {
 			return false
 		}
 		s.space()
@@ -205,6 +206,19 @@ func (s *scanner) array() bool {
 			return s.syntax("want a comma or the end of the array")
 		}
 	}
+}
+
+// arrayElement scans an element of an array. One that gets a node has a budget of its own for its keys.
+func (s *scanner) arrayElement(record bool) bool {
+	if !record {
+		_, _, ok := s.value(false)
+		return ok
+	}
+	before := s.keys
+	s.keys = 0
+	_, ok := s.root()
+	s.keys = before
+	return ok
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -115,6 +115,14 @@ func (v Value) Get(key string) Value {
 	return Value{}
 }
 
+// Event is the message that the value is, if it is an object.
+func (v Value) Event() (Event, bool) {
+	if v.Kind() != Object {
+		return Event{}, false
+	}
+	return Event{doc: v.doc, root: v.index}, true
+}
+
 // Members yields the members of an object in order, with their names decoded. Of members with the same
 // name the last one's value counts, at the place of the first. Other kinds have no members.
 func (v Value) Members() iter.Seq2[string, Value] {
@@ -150,10 +158,20 @@ func (v Value) Fields() iter.Seq2[Value, Value] {
 }
 
 // Elements yields the elements of an array in order. Other kinds have none. Elements are not kept ready: each
-// one is scanned again when its turn comes, and what is in it when it is asked for.
+// one is scanned again when its turn comes, and what is in it when it is asked for. (A Parser keeps those of the
+// outer arrays.)
 func (v Value) Elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if v.Kind() != Array {
+			return
+		}
+		d := v.doc
+		if end := d.nodes[v.index].next; end > v.index+1 {
+			for i := v.index + 1; i < end; i = d.nodes[i].next {
+				if !yield(Value{doc: d, index: i}) {
+					return
+				}
+			}
 			return
 		}
 		e := newElements(v.Raw())

@@ -11,9 +11,12 @@ import (
 //
 //	{"userAttributesMapping":[{"from":"age","to":"years"}],"accountAttributesMapping":[]}
 //
-// It is as tolerant as rudder-transformer: what is no list maps nothing, an entry without a from is passed
+// A nil config stands for a destination without one. It is as tolerant as rudder-transformer: what is no list maps nothing, an entry without a from is passed
 // over, numbers count as names. The profile is left open. The error says that config is not JSON.
 func ParseRudderConfig(config []byte) (Settings, error) {
+	if config == nil {
+		return Settings{faults: faults{config: "undefined"}}, nil
+	}
 	var bad *event.ParseError
 	e, err := event.Parse(config, event.Limits{})
 	switch {

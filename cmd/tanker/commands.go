@@ -32,6 +32,7 @@ func commands() []command {
 		{"import", "bring users and accounts into Refiner from a table or a file of events", runImport},
 		{"replay", "send past events again that the log still holds", runReplay},
 		{"transform", "show the calls that events become, without sending them", runTransform},
+		{"transformer", "take the place of RudderStack's transformer for Refiner", runTransformer},
 		{"sandbox", "run a stand-in for Refiner's API", runSandbox},
 		{"version", "print the version", runVersion},
 		{"help", "explain a command", runHelp},
