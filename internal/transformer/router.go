@@ -48,7 +48,7 @@ func (h *Handler) ours(w http.ResponseWriter, x *exchange) (done bool, failed *f
 
 // oauthSecret is the secret that a header brings for the metadata of all events, as JSON; nil if there is none.
 func oauthSecret(r *http.Request) ([]byte, *failure) {
-	header := r.Header.Get("oauth-secret")
+	header := r.Header.Get("Oauth-Secret")
 	if header == "" {
 		return nil, nil
 	}
