@@ -171,27 +171,29 @@ func (n *note) Recall(context.Context) ([]byte, error) {
 }
 
 func TestWhatIsKnownOutlastsAStopButNoCrash(t *testing.T) {
-	same := eventOf("identify", `"traits":{"a":1}`)
+	first, second := eventOf("identify", `"traits":{"a":0}`), eventOf("identify", `"traits":{"a":1}`)
 	tests := []struct {
 		name  string
 		crash bool
 		spoil func(*note)
+		third journal.Entry
 		want  journal.Kind
 	}{
-		{"stop", false, func(*note) {}, journal.Filtered},
-		{"crash", true, func(*note) {}, journal.Delivered},
-		{"memory does not work", false, func(n *note) { n.broken = errors.New("disk is sick") }, journal.Delivered},
-		{"memory is garbled", false, func(n *note) { n.data = n.data[1:] }, journal.Delivered},
+		{"stop", false, func(*note) {}, second, journal.Filtered},
+		{"crash", true, func(*note) {}, second, journal.Delivered},
+		{"crash, and what was known before it", true, func(*note) {}, first, journal.Delivered},
+		{"memory does not work", false, func(n *note) { n.broken = errors.New("disk is sick") }, second, journal.Delivered},
+		{"memory is garbled", false, func(n *note) { n.data = n.data[1:] }, second, journal.Delivered},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDisk(eventOf("identify", `"traits":{"a":0}`))
+				d := newDisk(first)
 				n := &note{disk: d}
 				remembering := func(o *Options) { o.Memory = n }
 				launch(t, d, &fakeRefiner{}, skipping, remembering).drain(t)
 				p := launch(t, d, &fakeRefiner{}, skipping, remembering)
-				d.add(same)
+				d.add(second)
 				p.until(t, func() bool { return d.missing() == 0 })
 				if test.crash {
 					p.log.kill()
@@ -201,7 +203,7 @@ func TestWhatIsKnownOutlastsAStopButNoCrash(t *testing.T) {
 					t.Fatal(err)
 				}
 				test.spoil(n)
-				d.add(same)
+				d.add(test.third)
 				launch(t, d, &fakeRefiner{}, skipping, func(o *Options) { o.Memory = n }).drain(t)
 				if o := d.outcome(2); o.Kind != test.want {
 					t.Errorf("outcome %+v, want %s", o, test.want)
@@ -265,6 +267,47 @@ func TestSkippingChangesNothing(t *testing.T) {
 	}
 	if skipped < 100 {
 		t.Errorf("only %d calls were saved: the test says little", skipped)
+	}
+}
+
+// TestCrashesChangeNothingElse lets a worker that merges and skips be killed and stopped again and again. Calls are
+// repeated then, and an event may be tracked twice; but what contacts and accounts look like in the end must be the same.
+func TestCrashesChangeNothingElse(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		events := repeated(random, randomEvents(random, 100))
+		want, _ := delivered(t, events, nil)
+		var got map[string]contactState
+		synctest.Test(t, func(t *testing.T) {
+			sandbox := refinertest.New(refinertest.Options{})
+			d := newDisk(events...)
+			n := &note{disk: d}
+			lead := func() *process {
+				return launch(t, d, client(t, sandbox, "sandbox-key-0000"), merging, skipping, func(o *Options) {
+					o.Memory, o.MaxConcurrency, o.Grace = n, 3, time.Millisecond
+				})
+			}
+			for range 10 {
+				p := lead()
+				time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
+				if random.IntN(2) == 0 {
+					p.log.kill()
+					n = &note{disk: d, data: n.data, outcomes: n.outcomes} // what the dying worker writes is lost
+				}
+				_ = p.stop()
+			}
+			lead().drain(t)
+			got = statesOf(sandbox.Contacts())
+		})
+		for _, all := range []map[string]contactState{want, got} {
+			for who, s := range all {
+				s.Events = nil
+				all[who] = s
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("seed %d: contacts without and with crashes:\n%s", seed, diff)
+		}
 	}
 }
 
