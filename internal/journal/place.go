@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -64,6 +65,10 @@ func (c *Cursor) connect(ctx context.Context, sources []string) error {
 	after := info.State.LastSeq
 	if c.revision == 0 {
 		after = c.state.floor
+	} else if c.state.newest() > after {
+		if err := c.skipLost(ctx, after); err != nil {
+			return err
+		}
 	}
 	for _, name := range append([]string{replays}, sources...) {
 		if p.Connections[name] != nil {
@@ -104,6 +109,29 @@ func (c *Cursor) skipDeleted(ctx context.Context, first uint64) error {
 	if after := c.accepted(); after < before {
 		c.log.Error("events were deleted before they were delivered: the destination was not configured for longer than the retention",
 			"events", before-after)
+	}
+	return nil
+}
+
+// skipLost moves a cursor back that knows of packs after the last stored one. The disk has lost them, or an old
+// copy of EVENTS was put in place; new packs will get their numbers, and must not pass for finished.
+func (c *Cursor) skipLost(ctx context.Context, last uint64) error {
+	c.log.Error("the end of the journal is gone: the disk has lost it, or an old copy was put in place; events may be missing",
+		"read_up_to", c.state.newest(), "stored_up_to", last)
+	c.state.cutAfter(last)
+	maps.DeleteFunc(c.retries, func(pos Position, _ Retry) bool { return pos.Seq() > last })
+	p := &c.place
+	p.Retired = c.totals.Sum() + uint64(c.parked.events)
+	for _, done := range c.state.ahead {
+		p.Retired -= uint64(done.count()) // counted with the connection again
+	}
+	for name, conn := range p.Connections {
+		after := min(conn.After, last)
+		base, err := c.journal.countUpTo(ctx, c.prefix(name), max(after, c.state.floor))
+		if err != nil {
+			return err
+		}
+		p.Connections[name] = &connection{After: after, Base: base}
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package journal
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // progress knows which events of a destination are finished, as far as EVENTS is concerned: an event that is parked
 // is finished here and goes on in parking. It holds the packs that were read and are not
@@ -87,6 +90,24 @@ func (p *progress) advance() {
 		n++
 	}
 	p.packs = p.packs[n:]
+}
+
+// newest is the last pack of which anything is known.
+func (p *progress) newest() uint64 {
+	newest := p.floor
+	for seq := range p.ahead {
+		newest = max(newest, seq)
+	}
+	if n := len(p.packs); n > 0 {
+		newest = max(newest, p.packs[n-1].seq)
+	}
+	return newest
+}
+
+// cutAfter forgets all that was known of packs after a sequence. No pack has been read yet.
+func (p *progress) cutAfter(seq uint64) {
+	p.floor = min(p.floor, seq)
+	maps.DeleteFunc(p.ahead, func(pack uint64, _ bitset) bool { return pack > seq })
 }
 
 // oldest is when the first unfinished event that was read was accepted, or the zero time.

@@ -85,6 +85,11 @@ func (c *Cursor) restore(ctx context.Context, data []byte) error {
 
 // replayOutcomes applies what was stored after the cursor was saved.
 func (c *Cursor) replayOutcomes(ctx context.Context) error {
+	info, err := c.journal.outcomes.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("read outcomes: %w: %w", ErrUnavailable, err)
+	}
+	c.outcomes = min(c.outcomes, info.State.LastSeq) // in case the disk has lost the latest
 	cons, err := c.journal.outcomes.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subjectOutcomes + c.destination},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.outcomes + 1,
