@@ -11,8 +11,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// janitorEvery is how often the janitor looks. It also looks at once when room runs short.
-const janitorEvery = time.Minute
+// janitorEvery is how often the janitor looks; while room is short it looks every shortEvery.
+const (
+	janitorEvery = time.Minute
+	shortEvery   = 5 * time.Second
+)
 
 // pressure is the share of the room, in percent, above which finished events go before the retention is over: it
 // is better to refuse a replay than to refuse an event.
@@ -21,11 +24,15 @@ const pressure = 80
 // RunJanitor deletes what every destination has finished and what is older than the retention, until the context
 // ends. Start it when the cursors of all destinations are open: what no open cursor holds back counts as finished.
 func (j *Journal) RunJanitor(ctx context.Context) error {
-	tick := time.NewTicker(janitorEvery)
+	tick := time.NewTicker(shortEvery)
 	defer tick.Stop()
+	var last time.Time
 	for {
-		if err := j.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			j.opts.Logger.Error("janitor did not finish", "error", err)
+		if now := time.Now(); now.Sub(last) >= janitorEvery || j.short(ctx) {
+			if err := j.Tidy(ctx, now); err != nil && ctx.Err() == nil {
+				j.opts.Logger.Error("janitor did not finish", "error", err)
+			}
+			last = now
 		}
 		select {
 		case <-ctx.Done():
@@ -33,6 +40,12 @@ func (j *Journal) RunJanitor(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// short says whether room runs short.
+func (j *Journal) short(ctx context.Context) bool {
+	info, err := j.events.Info(ctx)
+	return err == nil && j.tooFull(info.State.Bytes) > 0
 }
 
 // Tidy does the janitor's work once, as of a time.

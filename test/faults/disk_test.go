@@ -11,6 +11,22 @@ import (
 	"time"
 )
 
+// TestJournalFull lets more come in than the journal may hold while Refiner is down.
+func TestJournalFull(t *testing.T) {
+	if !*full {
+		t.Skip("takes half a minute: make faults")
+	}
+	inRounds(t, func(t *testing.T) {
+		const each, bytes = 12, 64 << 10 // 150 MB
+		tr := newTrial(t, setup{users: 200, padding: bytes, memory: 512 << 20, journal: "  max_bytes: 64MiB\n"})
+		tr.refiner.goAway()
+		tr.sendMeanwhile(each, 0)
+		tr.await("the journal is full", 2*time.Minute, func() bool { return tr.traffic.refused.Load() > 50 })
+		tr.refiner.comeBack(t)
+		tr.holds(3 * time.Minute)
+	})
+}
+
 // TestDiskNearlyFull lets something else take the disk but for less than what Tanker leaves free.
 func TestDiskNearlyFull(t *testing.T) {
 	inRounds(t, func(t *testing.T) {

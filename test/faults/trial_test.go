@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -16,13 +17,14 @@ import (
 // concurrency bounds the calls under way and those whose outcome is not on disk, and so the calls that a kill may repeat.
 const concurrency = 48
 
-// mostMemory is what a Tanker may take in any round, in bytes.
+// mostMemory is what a Tanker may take in a round with events of a usual size, in bytes.
 const mostMemory = 250 << 20
 
 // setup says what a trial is made with.
 type setup struct {
 	users    int
 	padding  int    // bytes that make each event larger
+	memory   int64  // what Tanker may take at most, in bytes; 0 is mostMemory
 	settings string // further lines of the destination, each indented by four spaces
 	journal  string // lines of the journal, each indented by two spaces
 	dir      string // where Tanker's data is; "" is a folder of the test
@@ -72,7 +74,7 @@ func newTrial(t *testing.T, s setup) *trial {
 			t.Logf("the last that Tanker said:\n%s", tr.output.bytes())
 		}
 	})
-	tr.watch = startWatch(t, tr.process, tr.traffic)
+	tr.watch = startWatch(t, tr.process, tr.traffic, cmp.Or(s.memory, mostMemory))
 	return tr
 }
 
