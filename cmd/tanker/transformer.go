@@ -16,7 +16,7 @@ import (
 const transformerHelp = `Usage: tanker transformer [FLAGS]
 
 Takes the place of RudderStack's transformer for the destination type refiner: rudder-server sends events
-here and gets requests to Refiner back, which it delivers itself. Nothing is kept, nothing is sent.
+here and gets requests to Refiner back, which it delivers itself. Nothing is kept.
 
   tanker transformer
   DEST_TRANSFORM_URL=http://127.0.0.1:9090 rudder-server
@@ -30,7 +30,7 @@ func runTransformer(ctx context.Context, args []string, _ io.Reader, stdout, std
 	fs := newFlags("transformer")
 	listen := fs.String("listen", "127.0.0.1:9090", "`ADDRESS` to listen on; port 0 picks a free one")
 	profile := fs.String("profile", string(mapping.Upstream), "`WHOSE` rules events are mapped by: upstream or documented")
-	endpoint := fs.String("endpoint", "https://api.refiner.io", "`URL` of Refiner's API, to which the requests go")
+	endpoint := fs.String("endpoint", "https://api.refiner.io", "`URL` of Refiner's API; deliveries go nowhere else")
 	level := fs.String("log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	words, err := parseFlags(fs, transformerHelp, args, stdout)
 	if err != nil {

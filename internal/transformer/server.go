@@ -20,6 +20,7 @@ const (
 
 // Serve answers requests on a listener until ctx ends. Those that have begun then have ten seconds to end.
 func (h *Handler) Serve(ctx context.Context, l net.Listener) error {
+	defer h.Close()
 	web := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(h.options.Logger.Handler(), slog.LevelDebug),

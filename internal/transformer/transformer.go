@@ -69,6 +69,7 @@ type Handler struct {
 	plans     plans
 	nothing   *event.Event // the message of an item that has none
 	exchanges sync.Pool    // of *exchange
+	deliverer *http.Client // for the routes that deliver
 }
 
 // New makes a Handler. The only error is an unknown profile.
@@ -86,9 +87,12 @@ func New(options Options) (*Handler, error) {
 		limits:  event.Limits{MaxBytes: o.MaxBody, MaxDepth: maxDepth, MaxKeys: maxKeys},
 		memory:  memory{most: int64(o.MaxMemory)},
 		plans:   plans{endpoint: o.Endpoint, profile: o.Profile},
-		nothing: nothing,
+		nothing: nothing, deliverer: newDeliverer(),
 	}, nil
 }
+
+// Close gives up the connections that wait for the next delivery. Serve does so when it ends.
+func (h *Handler) Close() { h.deliverer.CloseIdleConnections() }
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -113,15 +117,37 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, path string) {
 		h.exchange(w, r, h.batch)
 		return
 	}
-	name, ok := strings.CutPrefix(path, "v0/destinations/")
+	version, name, action := destinationRoute(path)
+	route := h.routeOf(version, name, action)
 	switch {
-	case !ok || strings.Contains(name, "/"):
+	case route == nil:
 		notFound(w)
 	case !isRefiner(name):
 		unknownDestination(w, name)
 	default:
-		h.exchange(w, r, h.processor)
+		h.exchange(w, r, route)
 	}
+}
+
+// destinationRoute takes a path like v0/destinations/refiner/proxy apart; it is all empty if it is none.
+func destinationRoute(path string) (version, name, action string) {
+	parts := strings.Split(path, "/")
+	if len(parts) < 3 || len(parts) > 4 || parts[1] != "destinations" {
+		return "", "", ""
+	}
+	return parts[0], parts[2], strings.Join(parts[3:], "")
+}
+
+func (h *Handler) routeOf(version, name, action string) func(http.ResponseWriter, *exchange) *failure {
+	switch version + " " + action {
+	case "v0 ":
+		return h.processor
+	case "v0 proxy":
+		return h.proxyV0(name)
+	case "v1 proxy":
+		return h.proxyV1(name)
+	}
+	return nil
 }
 
 func (h *Handler) get(w http.ResponseWriter, _ *http.Request, path string) {
