@@ -100,6 +100,9 @@ func printDetails(w io.Writer, d admin.DestinationStatus, now time.Time) {
 		}
 		lines = append(lines, line)
 	}
+	if d.Parked > 0 {
+		lines = append(lines, "parked: "+plural(int(d.Parked), "event")+" of "+plural(d.UsersParked, "user"))
+	}
 	for _, kind := range []struct {
 		name    string
 		reasons map[string]uint64

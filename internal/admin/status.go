@@ -40,12 +40,14 @@ type DestinationStatus struct {
 
 	Accepted uint64         `json:"accepted"`
 	Pending  uint64         `json:"pending"`
+	Parked   uint64         `json:"parked"` // of the pending events, those that were moved out of the way because their user must wait
 	Totals   journal.Totals `json:"totals"`
 
 	OldestPending time.Time `json:"oldestPending,omitzero"` // when the oldest pending event was accepted
 	LastDelivered time.Time `json:"lastDelivered,omitzero"` // since the start
 
 	Calls       map[string]uint64 `json:"calls,omitempty"` // since the start, by what the answer meant
+	UsersParked int               `json:"usersParked"`     // users who have parked events
 	InFlight    int               `json:"inFlight"`        // calls under way
 	Concurrency int               `json:"concurrency"`     // calls that may be under way at present
 }

@@ -57,6 +57,15 @@ func (l *endless) Finish(_ context.Context, outcomes []journal.Outcome) error {
 
 func (l *endless) Defer(journal.Position, journal.Retry) {}
 
+// Its users are too many for one to have more in the window than may stay there.
+func (l *endless) Park(context.Context, []journal.Parking) error { return journal.ErrUnavailable }
+
+func (l *endless) Unpark(context.Context, string) ([]journal.Entry, error) { return nil, nil }
+
+func (l *endless) Release([]journal.Position) {}
+
+func (l *endless) ParkedUsers() int { return 0 }
+
 // instant answers at once.
 type instantClient struct{}
 

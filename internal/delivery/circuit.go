@@ -44,6 +44,12 @@ func (c *circuit) fails(user string, now instant) bool {
 // first is when the first of the failures came.
 func (c *circuit) first() instant { return c.failures.at(0).at }
 
+// suspects reports whether an event has failed in the row that may open the circuit: then its attempts may have to be
+// taken back.
+func (c *circuit) suspects(it *item) bool {
+	return it.failed != 0 && c.failures.len() > 0 && it.failed >= c.first()
+}
+
 // users is how many users the failures are of.
 func (c *circuit) users() int {
 	users := make(map[string]struct{}, circuitFailures)
@@ -107,7 +113,7 @@ func (s *scheduler) openCircuit(last *item, now instant) {
 		s.untryFailed(s.lanes.ready.at(i).head, now)
 	}
 	for _, l := range s.lanes.waiting {
-		if s.untryFailed(l.head, now) {
+		if l.head != nil && s.untryFailed(l.head, now) {
 			l.until = now
 		}
 	}

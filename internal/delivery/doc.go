@@ -14,6 +14,7 @@
 //     At least 95 % of a limit are used when there is enough to deliver and calls take under a second or two.
 //     What was called before a restart counts as far as Options.Recent tells.
 //   - Memory is bounded by WindowEvents and WindowBytes, however long the backlog is.
+//   - No user makes others wait: not by sending much, nor by calls that fail or wait for the user's limit.
 //
 // # How an event goes
 //
@@ -26,7 +27,27 @@
 // the MaxConcurrency is free only when the outcome is on disk.
 //
 // One goroutine, the scheduler, owns all that decides: lanes, limits, places. So there are no locks on the
-// way of an event but those of three mailboxes.
+// way of an event but those of a few mailboxes.
+//
+// # Parking
+//
+// Events that must wait because of their user do not stay in memory. They are parked: the parker moves them to a place
+// of their own in the Log, and brings them back in order, a few at a time, when the user's turn has come. A user is
+// parked when the next call has to wait for half a minute or more, or, while the window is more than half full, for a
+// second or more; and a user with more than a few dozen events in a window that is more than half full keeps only the one
+// whose turn it is. As long as a user has parked events, new ones are parked behind them.
+//
+// A user's events are therefore, in order: some in memory, the rest parked. An event in memory that was brought back is still
+// parked as far as the Log is concerned, so when its user has to wait again it is just let go. One that never was
+// parked stays in memory once later ones are: behind them it would be out of order. That is seldom more than one.
+//
+// Of a parked user memory holds the key, the times of the calls that count, and what is remembered of the first event's
+// attempts. Events on their way to the Log count as part of the window; those brought back may take a quarter of it
+// beside. After a start the Log tells of parked users where their first parked event stood among the others; until it has
+// told of all nobody is parked, because what is parked now would come behind what was parked then.
+//
+// While the destination takes no calls at all, nobody is parked: it is not their users that events wait for. If
+// the Log has no room for parked events, or cannot store them, they wait in the window.
 //
 // # Merging
 //

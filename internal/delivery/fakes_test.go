@@ -27,13 +27,17 @@ type disk struct {
 	entries  []journal.Entry
 	outcomes map[journal.Position][]journal.Outcome
 	retries  map[journal.Position]journal.Retry
-	more     chan struct{} // closed when entries are added
+	parked   map[string][]journal.Entry  // by user, in order, those with an outcome included
+	places   map[journal.Position]string // of parked events, by user
+	more     chan struct{}               // closed when entries are added
 }
 
 func newDisk(entries ...journal.Entry) *disk {
 	d := &disk{
 		outcomes: make(map[journal.Position][]journal.Outcome),
 		retries:  make(map[journal.Position]journal.Retry),
+		parked:   make(map[string][]journal.Entry),
+		places:   make(map[journal.Position]string),
 		more:     make(chan struct{}),
 	}
 	d.add(entries...)
@@ -94,13 +98,26 @@ type diskLog struct {
 
 	mu     sync.Mutex
 	next   int
-	lent   [][]byte      // bodies of the latest pack
-	dead   bool          // the process was killed: nothing reaches the disk any more
-	broken error         // what Next and Finish return, unless nil
-	slow   time.Duration // how long Finish takes
+	lent   [][]byte       // bodies of the latest pack
+	dead   bool           // the process was killed: nothing reaches the disk any more
+	broken error          // what Next and Finish return, unless nil
+	noRoom error          // what Park returns, unless nil
+	untold map[string]int // parked events of the users that Next has not told of
+	out    map[string]int // how many of a user's parked events Unpark has returned
+	slow   time.Duration  // how long Finish takes
 }
 
-func (d *disk) open() *diskLog { return &diskLog{disk: d, pack: 7} }
+func (d *disk) open() *diskLog {
+	l := &diskLog{disk: d, pack: 7, untold: make(map[string]int), out: make(map[string]int)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for user := range d.parked {
+		if n := d.waiting(user); n > 0 {
+			l.untold[user] = n
+		}
+	}
+	return l
+}
 
 var errKilled = errors.New("killed")
 
@@ -143,6 +160,8 @@ func (l *diskLog) Next(ctx context.Context) ([]journal.Entry, error) {
 }
 
 func (l *diskLog) read() ([]journal.Entry, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	d := l.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,7 +172,12 @@ func (l *diskLog) read() ([]journal.Entry, <-chan struct{}) {
 	var entries []journal.Entry
 	for ; l.next < len(d.entries) && len(entries) < l.pack; l.next++ {
 		e := d.entries[l.next]
-		if len(d.outcomes[e.Position]) == 0 {
+		if user, parked := d.places[e.Position]; parked {
+			if n := l.untold[user]; n > 0 {
+				delete(l.untold, user)
+				entries = append(entries, journal.Entry{Position: e.Position, Parked: &journal.ParkedUser{User: user, Events: n}})
+			}
+		} else if len(d.outcomes[e.Position]) == 0 {
 			e.Retry = d.retries[e.Position]
 			e.Body = slices.Clone(e.Body)
 			l.lent = append(l.lent, e.Body)

@@ -13,6 +13,8 @@ const itemOverhead = 768
 // item is one event in the window, from reading until its outcome is recorded. It has one owner at a time:
 // reader, scheduler, a caller, scheduler, recorder, scheduler.
 type item struct {
+	told *journal.ParkedUser // set if this is no event but news of a user with parked events
+
 	entry journal.Entry   // Body is the item's own copy; Retry is kept up to date
 	call  refiner.Request // what the mapping made of it
 	typ   string          // of the message
@@ -22,6 +24,8 @@ type item struct {
 	key          string // of its lane; "" if there is nothing to call
 	lane         *lane
 	next         *item // behind it in its lane
+	number       int   // in its lane
+	parked       bool  // it was brought back: the log has it with its user's parked events
 	older, newer *item // its neighbours in the window
 
 	carried []*item          // the events that its call brings too, out of their lane meanwhile

@@ -2,21 +2,34 @@ package delivery
 
 import (
 	"container/heap"
+	"slices"
 	"strings"
+
+	"tanker/internal/journal"
 )
 
 // lane holds one user's events in the window, in the order they were accepted. Its head is called until it
 // has its outcome; only then comes the next. At any time a lane is in one place: at a call, among the ready
-// or the waiting ones, or it is empty.
+// or the waiting ones, or it is empty. More of the user's events may be parked: they come behind those in memory.
 type lane struct {
 	key        string
 	calls      window // of the user's limit
 	head, tail *item
 	until      instant // for waiting lanes
+	busy       bool    // the head is at a call
+	pushed     int     // events that ever came into the lane
+
+	parked    int               // events that follow in the log, or are on the way there
+	moving    int               // of these, those on the way there
+	recalling bool              // some of them are to be brought back
+	attempts  []journal.Attempt // made for the first of them
+	attempted journal.Position
 }
 
 func (l *lane) push(it *item) {
 	it.lane = l
+	l.pushed++
+	it.number = l.pushed
 	if l.head == nil {
 		l.head = it
 	} else {
@@ -50,9 +63,68 @@ func (l *lane) insert(it *item) {
 	}
 }
 
-// ready is when the head may be called.
+// held is how many events of the user are in memory, those at a call included.
+func (l *lane) held() int {
+	if l.head == nil {
+		return 0
+	}
+	return l.tail.number - l.head.number + 1
+}
+
+// stuck is the last event that cannot be parked, because an event behind it is parked already; nil if there is none.
+// Everything before it has to stay with it.
+func (l *lane) stuck() *item {
+	var stuck, unparked *item
+	for it := l.head; it != nil; it = it.next {
+		switch {
+		case !it.parked && l.parked > 0:
+			stuck = it
+		case !it.parked:
+			unparked = it
+		case unparked != nil:
+			stuck, unparked = unparked, nil
+		}
+	}
+	return stuck
+}
+
+// cut takes the events behind keep out of the lane, all of them if keep is nil, and returns the first.
+func (l *lane) cut(keep *item) *item {
+	first := l.head
+	if keep == nil {
+		l.head = nil
+	} else {
+		first, keep.next = keep.next, nil
+	}
+	l.tail = keep
+	return first
+}
+
+// noteAttempts keeps what is known of the calls made for the head, which is about to leave the memory.
+func (l *lane) noteAttempts() {
+	l.attempts, l.attempted = slices.Clone(l.head.tried), l.head.entry.Position
+	for i := range l.attempts {
+		text := clip(l.attempts[i].Error, parkedAttemptText)
+		if i > 0 && text == l.attempts[i-1].Error {
+			text = l.attempts[i-1].Error // mostly they say the same: once is enough
+		}
+		l.attempts[i].Error = text
+	}
+}
+
+// remindOf gives an event that comes back what was kept of its calls.
+func (l *lane) remindOf(it *item) {
+	if l.attempts != nil && l.attempted == it.entry.Position {
+		it.tried, l.attempts = l.attempts, nil
+	}
+}
+
+// ready is when the next event may be called, as far as that is known: the head, if there is one in memory.
 func (l *lane) ready(now instant) instant {
-	at := max(now, l.head.notBefore)
+	at := now
+	if l.head != nil {
+		at = max(now, l.head.notBefore)
+	}
 	if wait := l.calls.wait(now); wait > 0 {
 		at = max(at, now+wait)
 	}
@@ -66,6 +138,7 @@ type lanes struct {
 	ready     ring[*lane] // in the order they became ready, so that no user starves
 	waiting   waitingLanes
 	leaving   ring[departure]
+	wanting   ring[*lane] // whose events are to be brought back
 }
 
 // departure is a lane that has become empty, and when it may be forgotten unless the user has come back.
@@ -109,8 +182,12 @@ func (ls *lanes) remember(key string, at instant) {
 
 // place puts a lane that is not at a call where it belongs.
 func (ls *lanes) place(l *lane, now instant) {
-	if l.head == nil {
+	l.busy = false
+	if l.head == nil && l.parked == 0 {
 		ls.leave(l, now)
+		return
+	}
+	if l.head == nil && l.recalling {
 		return
 	}
 	if at := l.ready(now); at > now {
@@ -118,13 +195,26 @@ func (ls *lanes) place(l *lane, now instant) {
 		heap.Push(&ls.waiting, l)
 		return
 	}
+	if l.head == nil {
+		ls.want(l)
+		return
+	}
 	ls.ready.push(l)
+}
+
+// want has the user's next parked events brought back.
+func (ls *lanes) want(l *lane) {
+	if !l.recalling {
+		l.recalling = true
+		ls.wanting.push(l)
+	}
 }
 
 // begin takes the lane that has been ready for the longest time to its call.
 func (ls *lanes) begin() *lane {
 	l := ls.ready.pop()
 	l.calls.start()
+	l.busy = true
 	return l
 }
 
@@ -134,6 +224,7 @@ func (ls *lanes) putBack(l *lane, now instant) {
 		ls.place(l, now)
 		return
 	}
+	l.busy = false
 	ls.ready.pushFront(l)
 }
 
@@ -148,7 +239,7 @@ func (ls *lanes) wake(now instant) instant {
 			break
 		}
 		ls.leaving.pop()
-		if d.lane.head == nil && d.lane.calls.used(now) == 0 {
+		if d.lane.head == nil && d.lane.parked == 0 && d.lane.calls.used(now) == 0 {
 			delete(ls.byKey, d.lane.key)
 		}
 	}

@@ -34,6 +34,22 @@ type Log interface {
 	// the same outcomes.
 	Finish(ctx context.Context, outcomes []journal.Outcome) error
 
+	// Park moves events that must wait out of the way: Next does not hand them out again, but Unpark does, each user's in
+	// the order in which they were parked. They are durable when it returns nil. After an error it is called again with
+	// the same events, and others behind them.
+	Park(ctx context.Context, events []journal.Parking) error
+
+	// Unpark returns some of a user's parked events that it has not returned yet, or that were released; none if there
+	// are none. It is not called at the same time as Park.
+	Unpark(ctx context.Context, user string) ([]journal.Entry, error)
+
+	// Release takes back the last events of a user that Unpark has returned: it will return them again. It must not block.
+	Release(positions []journal.Position)
+
+	// ParkedUsers is how many users have parked events from before the Log was opened. Next tells of each, by an
+	// entry with Parked set that stands in the order where the first of the user's parked events stood.
+	ParkedUsers() int
+
 	// Defer remembers for after a restart that an event has failed and when it is due again. It must
 	// not block.
 	Defer(position journal.Position, retry journal.Retry)
@@ -94,7 +110,8 @@ type Options struct {
 
 	// WindowEvents and WindowBytes bound the events held in memory: reading stops while either is reached, so it is
 	// exceeded by a few dozen events at most, or by one larger than the whole. Beside the window there is the
-	// pack that is being read. Default to 8,192 and 64 MiB.
+	// pack that is being read, and up to a quarter as many events again that were parked and brought back. Default to
+	// 8,192 and 64 MiB.
 	WindowEvents int
 	WindowBytes  int64
 

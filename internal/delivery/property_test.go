@@ -33,6 +33,7 @@ type story struct {
 	Outages   int     // times without a valid key
 	Downs     int     // times in which nothing works
 	Restarts  int
+	Full      bool    // there is no room for parked events for most of the time
 	Kills     bool    // the restarts are crashes
 	Identify  float64 // share of events that can be merged
 	Merge     bool
@@ -42,10 +43,10 @@ func drawStory(t *rapid.T) story {
 	share := rapid.SampledFrom([]float64{0, 0.05, 0.3})
 	return story{
 		Seed:      rapid.Uint64().Draw(t, "seed"),
-		Events:    rapid.IntRange(1, 120).Draw(t, "events"),
+		Events:    rapid.SampledFrom([]int{1, 20, 120, 600}).Draw(t, "events"),
 		Users:     rapid.IntRange(1, 12).Draw(t, "users"),
 		Places:    rapid.SampledFrom([]int{1, 3, 256}).Draw(t, "places"),
-		Window:    rapid.SampledFrom([]int{1, 10, 8192}).Draw(t, "window"),
+		Window:    rapid.SampledFrom([]int{1, 10, 100, 8192}).Draw(t, "window"),
 		PerKey:    rapid.SampledFrom([]int{0, 60, 4000}).Draw(t, "per key"),
 		PerUser:   rapid.SampledFrom([]int{0, 3, 100}).Draw(t, "per user"),
 		Temporary: share.Draw(t, "temporary"),
@@ -54,6 +55,7 @@ func drawStory(t *rapid.T) story {
 		Outages:   rapid.IntRange(0, 2).Draw(t, "outages"),
 		Downs:     rapid.IntRange(0, 2).Draw(t, "downs"),
 		Restarts:  rapid.IntRange(0, 4).Draw(t, "restarts"),
+		Full:      rapid.Bool().Draw(t, "full"),
 		Kills:     rapid.Bool().Draw(t, "kills"),
 		Identify:  rapid.SampledFrom([]float64{0, 0.5, 0.9}).Draw(t, "identify"),
 		Merge:     rapid.Bool().Draw(t, "merge"),
@@ -178,6 +180,9 @@ func (x *teller) play() {
 	for range x.Restarts {
 		p := x.launch()
 		time.Sleep(time.Duration(x.fate.IntN(20_000)) * time.Millisecond)
+		if x.Full {
+			p.log.full(nil)
+		}
 		x.accept(x.Events / 10)
 		time.Sleep(time.Duration(x.fate.IntN(5_000)) * time.Millisecond)
 		if x.Kills {
@@ -194,6 +199,10 @@ func (x *teller) play() {
 	}
 	p := x.launch()
 	x.accept(x.Events - len(x.disk.entries))
+	if x.Full {
+		time.Sleep(time.Duration(x.fate.IntN(200)) * time.Second)
+		p.log.full(nil)
+	}
 	p.drain(x.t)
 }
 
@@ -203,6 +212,9 @@ func (x *teller) launch() *process {
 		o.KeyPerMinute, o.UserPerMinute = x.PerKey, x.PerUser
 		if x.Merge {
 			o.Merge = mapping.Merge
+		}
+		if x.Full {
+			o.Log.(*diskLog).noRoom = journal.ErrFull
 		}
 		if x.Kills {
 			o.Grace = time.Millisecond

@@ -18,6 +18,8 @@ func (s *scheduler) publish(now instant) {
 		Users:         len(s.lanes.byKey),
 		UsersWaiting:  len(s.lanes.waiting),
 		UsersReady:    s.lanes.ready.len(),
+		UsersParked:   s.parking.users,
+		EventsParked:  s.parking.events,
 		OldestPending: s.window.oldestAccepted(),
 		LastDelivered: s.lastDelivered,
 	}
@@ -46,7 +48,7 @@ func (s *scheduler) describe(state *State, now instant, wall time.Time) {
 	case s.key.paused > now:
 		state.Status, state.Reason = StatusRateLimited, "Refiner answered 429"
 		state.Until = wall.Add(s.key.paused - now)
-	case s.flying > 0 || s.recording > 0 || s.lanes.ready.len() > 0:
+	case s.flying > 0 || s.recording > 0 || s.lanes.ready.len() > 0 || s.parking.recalls > 0:
 		state.Status = StatusDelivering
 		if s.limited {
 			state.Reason = fmt.Sprintf("as fast as the limit of %d calls a minute allows", s.o.KeyPerMinute)

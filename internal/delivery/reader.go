@@ -57,7 +57,10 @@ func (r *reader) hand(ctx context.Context, entries []journal.Entry) {
 		var portion []*item
 		size := 0
 		for len(entries) > 0 && (len(portion) < handOverEvents && size < handOverBytes || r.runsOn(portion)) {
-			it := r.item(entries[0])
+			it := &item{entry: entries[0], told: entries[0].Parked}
+			if it.told == nil {
+				it = r.item(entries[0])
+			}
 			portion = append(portion, it)
 			size += it.size
 			entries[0] = journal.Entry{}

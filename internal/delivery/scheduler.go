@@ -32,6 +32,7 @@ type scheduler struct {
 
 	window      held
 	lanes       lanes
+	parking     parking
 	key         keyLimiter
 	gate        gate
 	circuit     circuit
@@ -69,6 +70,8 @@ func newScheduler(o *Options, b *board) *scheduler {
 		concurrency: newConcurrency(leastConcurrency(), o.MaxConcurrency),
 	}
 	s.ended.wake, s.recorded.wake = s.wake, s.wake
+	s.parking.parked.wake, s.parking.came.wake = s.wake, s.wake
+	s.parking.untold = o.Log.ParkedUsers()
 	s.remember(o.Recent)
 	return s
 }
@@ -117,8 +120,12 @@ func (s *scheduler) turn() instant {
 	for _, it := range s.recordedBatch {
 		s.release(it)
 	}
-	next := s.lanes.wake(now)
+	s.settleParking(now)
+	next := s.sweep(now)
+	s.lanes.wake(now)
 	next = min(next, s.start(now), s.probe(now))
+	next = min(next, s.lanes.wake(now)) // again: start may have made lanes wait, or run out of events in memory
+	s.recallSome()
 	if s.key.paused > now {
 		next = min(next, s.key.paused)
 	}
@@ -134,7 +141,8 @@ func (s *scheduler) turn() instant {
 
 // room is where events come in while the window has room for them, nil otherwise.
 func (s *scheduler) room() <-chan []*item {
-	if s.stopping || s.window.events >= s.o.WindowEvents || s.window.bytes >= s.o.WindowBytes {
+	back := &s.parking.back
+	if s.stopping || s.window.events-back.events >= s.o.WindowEvents || s.window.bytes-back.bytes >= s.o.WindowBytes {
 		return nil
 	}
 	return s.intake
@@ -144,15 +152,17 @@ func (s *scheduler) room() <-chan []*item {
 func (s *scheduler) admit(items []*item) {
 	now := s.now()
 	for _, it := range items {
+		if it.told != nil {
+			s.tell(*it.told, now)
+			continue
+		}
 		s.window.add(it)
 		if !it.callable() {
 			s.finished = append(s.finished, it)
 			continue
 		}
-		if due := it.entry.Retry.Next; !due.IsZero() {
-			it.notBefore = now + min(time.Until(due), longestRestored)
-		}
-		s.lanes.add(it, now)
+		it.resume(now)
+		s.queueUp(it, now)
 	}
 }
 
@@ -263,6 +273,10 @@ func (s *scheduler) place(l *lane, now instant) {
 		}
 	}
 	s.lanes.place(l, now)
+	s.evictWaiting(l, now)
+	if l.parked > 0 && l.head != nil && l.held() <= recallEarly && l.ready(now) <= now {
+		s.lanes.want(l)
+	}
 }
 
 // release lets an event go whose outcome is recorded.
@@ -271,7 +285,7 @@ func (s *scheduler) release(it *item) {
 	if it.frees {
 		s.unrecorded--
 	}
-	s.window.remove(it)
+	s.drop(it)
 }
 
 // remember counts calls from before the start.

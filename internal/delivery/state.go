@@ -35,9 +35,11 @@ type State struct {
 	Concurrency  int // calls that may be under way at present
 	WindowEvents int // events in memory
 	WindowBytes  int64
-	Users        int // users with events in memory, or with calls that count against their limit
+	Users        int // users with events in memory or parked, or with calls that count against their limit
 	UsersWaiting int // of these, users whose next event waits for their limit or its next attempt
 	UsersReady   int // of these, users whose next event waits for nothing but its turn
+	UsersParked  int // users with events that were moved out of memory because the user must wait
+	EventsParked int // these events
 
 	OldestPending time.Time // when the oldest event in memory was accepted; zero if there is none
 	LastDelivered time.Time // when Refiner last took an event; zero if it has not

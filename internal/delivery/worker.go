@@ -59,6 +59,7 @@ func (w *Worker) Run(ctx context.Context) error {
 type run struct {
 	scheduler *scheduler
 	reader    reader
+	parker    parker
 	recorder  recorder
 	callers   sync.WaitGroup
 
@@ -83,9 +84,10 @@ func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
 	}
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
 	r.recording, r.cancelRecording = context.WithCancel(context.WithoutCancel(ctx))
+	r.assembleParker(o)
 	r.recorder.in.wake = woken
 	s.outbox = &r.recorder.in
-	s.troubles = []*trouble{reading, storing}
+	s.troubles = []*trouble{reading, storing, r.parker.storing, r.parker.reading}
 	c := caller{o: o, ctx: r.calls, ended: &s.ended}
 	s.employ = func() { r.callers.Go(func() { c.run(s.queue) }) }
 	s.verify = func() {
@@ -102,14 +104,31 @@ func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
 	return r
 }
 
+// assembleParker makes the parker and ties it to the scheduler.
+func (r *run) assembleParker(o *Options) {
+	s, woken := r.scheduler, make(chan struct{}, 1)
+	r.parker = parker{
+		o: o, reader: &reader{o: o}, woken: woken,
+		parked: &s.parking.parked, came: &s.parking.came,
+		storing: &trouble{log: o.Logger, wake: s.wake}, reading: &trouble{log: o.Logger, wake: s.wake},
+	}
+	r.parker.parks.wake, r.parker.wishes.wake = woken, woken
+	s.parking.trouble, s.parking.parks, s.parking.wishes = r.parker.storing, &r.parker.parks, &r.parker.wishes
+}
+
 // work runs the parts until all have ended.
 func (r *run) work(ctx context.Context, abort func(error)) error {
 	var parts sync.WaitGroup
-	var readErr, storeErr error
+	var readErr, parkErr, storeErr error
 	allEnded := make(chan struct{})
 	parts.Go(func() {
 		if readErr = r.reader.run(ctx); readErr != nil {
 			abort(readErr)
+		}
+	})
+	parts.Go(func() {
+		if parkErr = r.parker.run(ctx); parkErr != nil {
+			abort(parkErr)
 		}
 	})
 	parts.Go(func() { storeErr = r.recorder.run(r.recording, allEnded) })
@@ -119,7 +138,7 @@ func (r *run) work(ctx context.Context, abort func(error)) error {
 	r.callers.Wait()
 	close(allEnded)
 	parts.Wait()
-	return errors.Join(readErr, storeErr)
+	return errors.Join(readErr, parkErr, storeErr)
 }
 
 // dismiss frees what is left of the run.

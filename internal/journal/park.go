@@ -198,6 +198,13 @@ func (c *Cursor) Release(positions []Position) {
 	c.parked.release(positions)
 }
 
+// ParkedUsers is how many users Next has yet to tell of.
+func (c *Cursor) ParkedUsers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.announce)
+}
+
 // nextParked is the first message of a subject at or after a sequence in PARKED, or nil if there is none.
 func (c *Cursor) nextParked(ctx context.Context, from uint64, subject string) (*jetstream.RawStreamMsg, error) {
 	msg, err := c.journal.parked.GetMsg(ctx, max(from, 1), jetstream.WithGetMsgSubject(subject))
@@ -305,9 +312,11 @@ func (c *Cursor) announced(upTo Position) []Entry {
 	for len(c.announce) > 0 && c.announce[0].at <= upTo {
 		a := c.announce[0]
 		c.announce = c.announce[1:]
+		told := ParkedUser{User: a.user}
 		if u := c.parked.users[a.user]; u != nil {
-			entries = append(entries, Entry{Position: a.at, Parked: &ParkedUser{a.user, u.left}})
+			told.Events = u.left
 		}
+		entries = append(entries, Entry{Position: a.at, Parked: &told})
 	}
 	return entries
 }

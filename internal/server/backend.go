@@ -85,7 +85,7 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 	}
 	s := admin.DestinationStatus{
 		Name: l.config.Name, Enabled: l.config.Enabled, State: stateDisabled,
-		Accepted: place.Accepted, Pending: place.Pending, Totals: place.Totals, OldestPending: place.Oldest,
+		Accepted: place.Accepted, Pending: place.Pending, Parked: place.Parked, Totals: place.Totals, OldestPending: place.Oldest,
 	}
 	if l.worker == nil {
 		return s, nil
@@ -93,6 +93,7 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 	w := l.worker.State()
 	s.State, s.Reason, s.Since, s.Until = string(w.Status), w.Reason, w.Since, w.Until
 	s.LastDelivered, s.Calls, s.InFlight, s.Concurrency = w.LastDelivered, w.Calls, w.InFlight, w.Concurrency
+	s.UsersParked = w.UsersParked
 	if l.config.Drops() && w.Status == delivery.StatusIdle {
 		s.State, s.Reason = stateDisabled, "what comes in is dropped"
 	}
@@ -206,7 +207,7 @@ func (b *backend) observe() telemetry.State {
 			b.log.Warn("state of a destination is not known", "destination", l.config.Name, "error", err)
 			continue
 		}
-		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Oldest: place.Oldest}
+		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Parked: place.Parked, Oldest: place.Oldest}
 		if l.worker != nil {
 			status := l.worker.State().Status
 			d.Blocked, d.Circuit = status == delivery.StatusBlocked, status == delivery.StatusCircuitOpen

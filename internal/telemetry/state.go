@@ -17,6 +17,7 @@ type State struct {
 type DestinationState struct {
 	Name    string
 	Pending uint64    // events accepted for it and not finished
+	Parked  uint64    // of these, events that were moved out of the way because their user must wait
 	Oldest  time.Time // when the oldest of them was accepted; zero if there is none or it is not known
 	Blocked bool      // nothing is delivered until an operator helps
 	Circuit bool      // nothing is delivered until the destination answers again
@@ -38,7 +39,7 @@ type stateCollector struct {
 	mu   sync.Mutex
 	read func() State
 
-	pending, oldest, blocked, circuit, paused, bytes, maxBytes *prometheus.Desc
+	pending, parked, oldest, blocked, circuit, paused, bytes, maxBytes *prometheus.Desc
 }
 
 func newStateCollector() *stateCollector {
@@ -47,6 +48,7 @@ func newStateCollector() *stateCollector {
 	}
 	return &stateCollector{
 		pending:  describe("tanker_pending_events", "Events accepted for a destination and not finished.", "destination"),
+		parked:   describe("tanker_parked_events", "Pending events that were moved out of the way because their user must wait.", "destination"),
 		oldest:   describe("tanker_oldest_pending_seconds", "Age of the oldest event that is not finished; 0 if there is none.", "destination"),
 		blocked:  describe("tanker_destination_blocked", "1 while nothing is delivered until an operator helps.", "destination"),
 		circuit:  describe("tanker_destination_circuit_open", "1 while the calls of everyone fail and none are made but probes.", "destination"),
@@ -64,7 +66,7 @@ func (c *stateCollector) set(read func() State) {
 
 // Describe is part of prometheus.Collector.
 func (c *stateCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.pending, c.oldest, c.blocked, c.circuit, c.paused, c.bytes, c.maxBytes} {
+	for _, d := range []*prometheus.Desc{c.pending, c.parked, c.oldest, c.blocked, c.circuit, c.paused, c.bytes, c.maxBytes} {
 		descriptions <- d
 	}
 }
@@ -83,6 +85,7 @@ func (c *stateCollector) Collect(metrics chan<- prometheus.Metric) {
 	state := read()
 	for _, d := range state.Destinations {
 		gauge(c.pending, float64(d.Pending), d.Name)
+		gauge(c.parked, float64(d.Parked), d.Name)
 		gauge(c.oldest, age(d.Oldest), d.Name)
 		gauge(c.blocked, oneIf(d.Blocked), d.Name)
 		gauge(c.circuit, oneIf(d.Circuit), d.Name)

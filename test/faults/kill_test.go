@@ -43,6 +43,32 @@ func TestKillDuringDrain(t *testing.T) {
 	})
 }
 
+// TestKillDuringParking kills a Tanker while a few users send far more than its memory is allowed to hold, so that most of
+// it is parked, brought back and parked again when calls fail.
+func TestKillDuringParking(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		users, each, kills := size(5, 20), 300, size(4, 10)
+		tr := newTrial(t, setup{users: users, settings: "    window: {events: 128}\n"})
+		tr.refiner.becomes(func(w http.ResponseWriter, r *http.Request, have func() answer) {
+			if rand.N(200) == 0 {
+				answer{status: http.StatusServiceUnavailable}.write(w)
+				return
+			}
+			busy(w, r, have)
+		})
+		tr.sendMeanwhile(each, 0)
+		for _, at := range moments(kills, int64(users*each)*80/100) {
+			tr.await("more is delivered, and something parked", time.Minute, func() bool {
+				d, err := tr.process.Destination(t.Context())
+				return err == nil && d.Parked > 0 && tr.refiner.events.Load() >= at
+			})
+			tr.kill()
+			tr.start()
+		}
+		tr.holds(2 * time.Minute)
+	})
+}
+
 // TestKillDuringStart kills a Tanker again and again before it has come up.
 func TestKillDuringStart(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
