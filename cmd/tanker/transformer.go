@@ -23,7 +23,11 @@ here and gets requests to Refiner back, which it delivers itself. Nothing is kep
 
 With the profile upstream rudder-server sees no change. With documented, contacts get the id that Refiner
 knows them by, and the fields of a form are texts: rudder-server's own delivery garbles numbers, lists
-and nested values. See docs/transformer.md.`
+and nested values. See docs/transformer.md.
+
+Where a workspace has other destinations too, RudderStack's own transformer keeps doing those:
+
+  tanker transformer --upstream-transformer http://127.0.0.1:9091`
 
 // runTransformer serves the transformer's API until ctx ends.
 func runTransformer(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
@@ -31,6 +35,7 @@ func runTransformer(ctx context.Context, args []string, _ io.Reader, stdout, std
 	listen := fs.String("listen", "127.0.0.1:9090", "`ADDRESS` to listen on; port 0 picks a free one")
 	profile := fs.String("profile", string(mapping.Upstream), "`WHOSE` rules events are mapped by: upstream or documented")
 	endpoint := fs.String("endpoint", "https://api.refiner.io", "`URL` of Refiner's API; deliveries go nowhere else")
+	upstream := fs.String("upstream-transformer", "", "`URL` of the transformer that gets everything else, such as other destinations (default none: 404)")
 	level := fs.String("log-level", "info", "`LEVEL` of the log: debug, info, warn or error")
 	words, err := parseFlags(fs, transformerHelp, args, stdout)
 	if err != nil {
@@ -43,7 +48,7 @@ func runTransformer(ctx context.Context, args []string, _ io.Reader, stdout, std
 	if err != nil {
 		return usagef("transformer", "transformer: %v", err)
 	}
-	h, err := newTransformer(*profile, *endpoint, log)
+	h, err := newTransformer(transformerFlags{*profile, *endpoint, *upstream}, log)
 	if err != nil {
 		return usagef("transformer", "transformer: %v", err)
 	}
@@ -55,14 +60,23 @@ func runTransformer(ctx context.Context, args []string, _ io.Reader, stdout, std
 	return h.Serve(ctx, listener)
 }
 
-func newTransformer(profile, endpoint string, log *slog.Logger) (*transformer.Handler, error) {
-	if _, err := httpURL(endpoint); err != nil {
+// transformerFlags are the flags that say what the transformer does.
+type transformerFlags struct{ profile, endpoint, upstream string }
+
+func newTransformer(f transformerFlags, log *slog.Logger) (*transformer.Handler, error) {
+	b := thisBuild()
+	o := transformer.Options{Profile: mapping.Profile(f.profile), Endpoint: f.endpoint, Version: b.Version, Commit: b.Commit, Logger: log}
+	if _, err := httpURL(f.endpoint); err != nil {
 		return nil, fmt.Errorf("--endpoint: %w", err)
 	}
-	b := thisBuild()
-	return transformer.New(transformer.Options{
-		Profile: mapping.Profile(profile), Endpoint: endpoint, Version: b.Version, Commit: b.Commit, Logger: log,
-	})
+	if f.upstream != "" {
+		u, err := httpURL(f.upstream)
+		if err != nil {
+			return nil, fmt.Errorf("--upstream-transformer: %w", err)
+		}
+		o.Upstream = u
+	}
+	return transformer.New(o)
 }
 
 // httpURL reads the address of a service.

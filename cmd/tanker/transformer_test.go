@@ -44,6 +44,18 @@ func TestTransformer(t *testing.T) {
 	}
 }
 
+// TestTransformerBesideAnother has one transformer pass on to the other what is not for Refiner.
+func TestTransformerBesideAnother(t *testing.T) {
+	last := begin(t, "transformer", "--listen", "127.0.0.1:0").await(t, `listens on (http://\S+)`)
+	first := begin(t, "transformer", "--listen", "127.0.0.1:0", "--upstream-transformer", last).await(t, `listens on (http://\S+)`)
+	if status, got := ask(t, "POST", first+"/v0/destinations/am", "[]"); status != 404 || got != `{"error":"Unknown destination: am"}` {
+		t.Errorf("%d %s", status, got)
+	}
+	if status, got := ask(t, "GET", first+"/features", ""); status != 200 || !strings.Contains(got, `"REFINER":true`) {
+		t.Errorf("%d %s", status, got)
+	}
+}
+
 func TestTransformerCommandLine(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -53,6 +65,7 @@ func TestTransformerCommandLine(t *testing.T) {
 	for args, want := range map[string]string{
 		"--profile mine":                    `unknown profile "mine"`,
 		"--endpoint refiner.io":             `--endpoint: "refiner.io" is no address`,
+		"--upstream-transformer ftp://x/":   `--upstream-transformer: "ftp://x/" is no address`,
 		"--log-level loud":                  `log level "loud" is not one of`,
 		"now":                               `"now" is not expected here`,
 		"--listen " + taken.Addr().String(): "hint: choose another address",

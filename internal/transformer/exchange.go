@@ -19,6 +19,7 @@ type exchange struct {
 	items   []item
 	targets map[string]*target // by the text of the destination, or by its id
 	out     []byte
+	lent    bool // the body has been given away, and may be read after the answer
 }
 
 // Bounds of the memory that is kept for the next request.
@@ -46,9 +47,9 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, route func(ht
 	h.release(x)
 }
 
-// release keeps the memory of an exchange that has ended in order, if it is not too much.
+// release keeps the memory of an exchange that has ended in order, if it is its own and not too much.
 func (h *Handler) release(x *exchange) {
-	if cap(x.body) > keptBody || cap(x.out) > keptBody || cap(x.items) > keptItems {
+	if x.lent || cap(x.body) > keptBody || cap(x.out) > keptBody || cap(x.items) > keptItems {
 		return
 	}
 	clear(x.items)

@@ -19,8 +19,6 @@ func (h *Handler) serveHealth(w http.ResponseWriter) {
 const features = `{"routerTransform":{"REFINER":true},"regulations":[],"supportSourceTransformV1":true,` +
 	`"supportTransformerProxyV1":true,"upgradedToSourceTransformV2":true,"supportDestTransformCompactedPayloadV1":true}`
 
-func (h *Handler) serveFeatures(w http.ResponseWriter) { writeText(w, http.StatusOK, features) }
-
 // serveVersion answers the routes that ask for the version.
 func (h *Handler) serveVersion(w http.ResponseWriter) {
 	version := h.options.Version

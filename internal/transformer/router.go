@@ -33,14 +33,15 @@ func (h *Handler) router(w http.ResponseWriter, x *exchange) *failure {
 	return nil
 }
 
-// ours sees whether a request names the destination type that is served here. It has answered one that does not.
+// ours sees whether a request names the destination type that is served here. One that does not is done with then:
+// passed on, or refused.
 func (h *Handler) ours(w http.ResponseWriter, x *exchange) (done bool, failed *failure) {
 	name := x.root.Get("destType")
 	switch {
 	case !name.Exists():
 		return false, internalError("Cannot read properties of undefined (reading 'toUpperCase')")
 	case name.Kind() != event.String || !isRefiner(name.Text()):
-		unknownDestination(w, mapping.JavaScriptText(name))
+		h.passOn(w, x, func(w http.ResponseWriter) { unknownDestination(w, mapping.JavaScriptText(name)) })
 		return true, nil
 	}
 	return false, nil
@@ -117,19 +118,12 @@ func (i *item) transformed() []byte {
 // appendSecret writes an event's metadata as it came, or {} if there is none, with a secret if there is one.
 func appendSecret(out []byte, metadata event.Value, secret []byte) []byte {
 	switch {
-	case metadata.Kind() != event.Object && secret == nil:
+	case secret != nil:
+		return append(out, with(metadata, "secret", secret)...)
+	case metadata.Kind() != event.Object:
 		return append(out, "{}"...)
-	case secret == nil:
-		return append(out, metadata.Raw()...)
-	case metadata.Get("secret").Exists():
-		return append(out, replaced(metadata, "secret", secret)...)
 	}
-	out = append(out, '{')
-	for name, value := range metadata.Fields() {
-		out = append(append(append(appendName(out, name), ':'), value.Raw()...), ',')
-	}
-	out = append(append(out, `"secret":`...), secret...)
-	return append(out, '}')
+	return append(out, metadata.Raw()...)
 }
 
 // appendAllMetadata writes one list of the metadata of all items, and a comma.

@@ -59,14 +59,6 @@ func (r *resolver) append(out []byte, v event.Value) []byte {
 	}
 }
 
-// appendName writes a member's name, with a comma before it unless it is the first.
-func appendName(out []byte, name event.Value) []byte {
-	if out[len(out)-1] != '{' {
-		out = append(out, ',')
-	}
-	return append(out, name.Raw()...)
-}
-
 func (r *resolver) appendText(out []byte, v event.Value) []byte {
 	parts := template.FindStringSubmatch(strings.TrimSpace(v.Text()))
 	if parts == nil {
@@ -111,31 +103,4 @@ func (r *resolver) part(name string) event.Value {
 		return r.item.target.value
 	}
 	return r.item.value.Get(name)
-}
-
-// without is an object less the member at a path.
-func without(object event.Value, path []string) []byte {
-	if len(path) == 1 {
-		return changed(object, path[0], nil)
-	}
-	return changed(object, path[0], func(v event.Value) []byte { return without(v, path[1:]) })
-}
-
-// replaced is an object with another value of a member that it has.
-func replaced(object event.Value, name string, value []byte) []byte {
-	return changed(object, name, func(event.Value) []byte { return value })
-}
-
-// changed is an object with a member changed, or without it if there is no function.
-func changed(object event.Value, name string, change func(event.Value) []byte) []byte {
-	out := append(make([]byte, 0, len(object.Raw())+16), '{')
-	for key, value := range object.Fields() {
-		switch {
-		case !key.Is(name):
-			out = append(append(appendName(out, key), ':'), value.Raw()...)
-		case change != nil:
-			out = append(append(appendName(out, key), ':'), change(value)...)
-		}
-	}
-	return append(out, '}')
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ type Options struct {
 	Profile mapping.Profile
 	// Endpoint is where Refiner's API is. Default https://api.refiner.io.
 	Endpoint string
+	// Upstream is the transformer that gets every request that is not for Refiner: for other destinations, sources, the
+	// users' own transformations. Default: none, and such requests are answered with 404.
+	Upstream *url.URL
 	// MaxBody is the largest body of a request in bytes; a larger one is answered with 413. Default 200 MiB.
 	MaxBody int
 	// MaxMemory bounds the bytes that all requests under way take together, their answers and parsing included; beyond
@@ -70,6 +74,7 @@ type Handler struct {
 	nothing   *event.Event // the message of an item that has none
 	exchanges sync.Pool    // of *exchange
 	deliverer *http.Client // for the routes that deliver
+	upstream  *upstream    // nil: none
 }
 
 // New makes a Handler. The only error is an unknown profile.
@@ -82,17 +87,26 @@ func New(options Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{
+	h := &Handler{
 		options: o,
 		limits:  event.Limits{MaxBytes: o.MaxBody, MaxDepth: maxDepth, MaxKeys: maxKeys},
 		memory:  memory{most: int64(o.MaxMemory)},
 		plans:   plans{endpoint: o.Endpoint, profile: o.Profile},
 		nothing: nothing, deliverer: newDeliverer(),
-	}, nil
+	}
+	if o.Upstream != nil {
+		h.upstream = newUpstream(o.Upstream, o.Logger)
+	}
+	return h, nil
 }
 
-// Close gives up the connections that wait for the next delivery. Serve does so when it ends.
-func (h *Handler) Close() { h.deliverer.CloseIdleConnections() }
+// Close gives up the connections that wait for the next request. Serve does so when it ends.
+func (h *Handler) Close() {
+	h.deliverer.CloseIdleConnections()
+	if h.upstream != nil {
+		h.upstream.transport.CloseIdleConnections()
+	}
+}
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +118,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead:
 		h.get(w, r, path)
 	default:
-		notFound(w)
+		h.elsewhere(w, r, notFound)
 	}
 }
 
@@ -121,9 +135,9 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, path string) {
 	route := h.routeOf(version, name, action)
 	switch {
 	case route == nil:
-		notFound(w)
+		h.elsewhere(w, r, notFound)
 	case !isRefiner(name):
-		unknownDestination(w, name)
+		h.elsewhere(w, r, func(w http.ResponseWriter) { unknownDestination(w, name) })
 	default:
 		h.exchange(w, r, route)
 	}
@@ -150,16 +164,16 @@ func (h *Handler) routeOf(version, name, action string) func(http.ResponseWriter
 	return nil
 }
 
-func (h *Handler) get(w http.ResponseWriter, _ *http.Request, path string) {
+func (h *Handler) get(w http.ResponseWriter, r *http.Request, path string) {
 	switch path {
 	case "health":
 		h.serveHealth(w)
 	case "features":
-		h.serveFeatures(w)
+		h.serveFeatures(w, r)
 	case "version", "buildVersion", "transformerBuildVersion":
 		h.serveVersion(w)
 	default:
-		notFound(w)
+		h.elsewhere(w, r, notFound)
 	}
 }
 
