@@ -67,7 +67,7 @@ func TestReadmeListsTheCommands(t *testing.T) {
 }
 
 func TestPagesNameCommandsThatExist(t *testing.T) {
-	for _, path := range []string{"README.md", "docs/operations.md", "docs/mapping.md", "docs/transformer.md"} {
+	for _, path := range []string{"README.md", "docs/operations.md", "docs/mapping.md", "docs/transformations.md", "docs/transformer.md"} {
 		for _, m := range regexp.MustCompile(`(?m)^ {4}(?:\./)?tanker ([a-z]+)`).FindAllStringSubmatch(page(t, path), -1) {
 			if !slices.Contains(commandNames(), m[1]) {
 				t.Errorf("%s shows tanker %s, which does not exist", path, m[1])

@@ -9,11 +9,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"tanker/internal/script"
 )
 
 func main() { os.Exit(start()) }
 
 func start() int {
+	if script.IsChild(os.Args) { // one that runs a transformation for the process that started it
+		return script.Serve(os.Stdin, os.Stdout)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal ends the process at once: whoever sends it no longer wants to wait.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tanker/internal/config"
+	"tanker/internal/script"
 	"tanker/internal/server"
 	"tanker/internal/transform"
 	"tanker/mapping"
@@ -32,6 +33,17 @@ the same. Blank lines are passed over.
   tanker transform --profile upstream events.ndjson
   tanker transform --config tanker.yaml --destination refiner --strict events.ndjson
 
+--script FILE runs a RudderStack transformation over each event before it is mapped: JavaScript with an
+exported function transformEvent(event, metadata) or transformBatch(events, metadata). What it logs goes
+to standard error. An event that it makes several of has a line for each call.
+
+  tanker transform --script mask.js events.ndjson
+  tanker transform --script mask.js --test cases/
+
+--test DIR compares instead of printing. In DIR each case is a file NAME.json of one event or several, one
+after the other, and what becomes of them is in NAME.expected.json: the lines above, in any layout.
+--update writes these files. All events of a case are accepted at 2026-01-01T00:00:00Z.
+
 Settings are the ones of a destination in tanker.yaml (--config, which needs none of the keys that it
 names), its filter among them, or those of a RudderStack destination (--settings FILE, with its Config in JSON:
 {"userAttributesMapping":[{"from":"age","to":"years"}],"accountAttributesMapping":[]}).`
@@ -39,7 +51,8 @@ names), its filter among them, or those of a RudderStack destination (--settings
 // transformFlags is what the command line of transform says.
 type transformFlags struct {
 	profile, config, destination, settings string
-	strict                                 bool
+	script, test                           string
+	strict, update                         bool
 	file                                   string // "" is standard input
 }
 
@@ -53,6 +66,36 @@ func runTransform(ctx context.Context, args []string, stdin io.Reader, stdout, s
 	if err != nil {
 		return err
 	}
+	o := transform.Options{Mapper: mapper, Source: "source", Destination: f.destinationName(), Log: func(line string) {
+		fmt.Fprintln(stderr, "log:", line)
+	}}
+	if f.script != "" {
+		runner, err := startScript(f.script)
+		if err != nil {
+			return err
+		}
+		defer runner.Close()
+		o.Script = runner
+	}
+	if f.test != "" {
+		return runCases(ctx, f.test, cases{options: o, update: f.update, out: stdout})
+	}
+	return f.transform(ctx, stdin, stdout, o)
+}
+
+// startScript starts what runs a transformation.
+func startScript(path string) (*script.Runner, error) {
+	source, err := script.Load(path)
+	if err == nil {
+		var runner *script.Runner
+		if runner, err = script.New(script.Options{Source: source}); err == nil {
+			return runner, nil
+		}
+	}
+	return nil, fmt.Errorf("transform: %w", err)
+}
+
+func (f *transformFlags) transform(ctx context.Context, stdin io.Reader, stdout io.Writer, o transform.Options) error {
 	if f.file != "" {
 		file, err := os.Open(f.file)
 		if err != nil {
@@ -61,7 +104,7 @@ func runTransform(ctx context.Context, args []string, stdin io.Reader, stdout, s
 		defer file.Close()
 		stdin = file
 	}
-	counts, err := transformAll(ctx, stdin, stdout, transform.Options{Mapper: mapper})
+	counts, err := transformAll(ctx, stdin, stdout, o)
 	if err != nil {
 		return fmt.Errorf("transform: %w", err)
 	}
@@ -98,6 +141,9 @@ func parseTransformFlags(args []string, stdout io.Writer) (transformFlags, error
 	fs.StringVar(&f.config, "config", "", "configuration `FILE` to take a destination's settings from")
 	fs.StringVar(&f.destination, "destination", "", "`NAME` of the destination in the configuration; may be left out if there is only one")
 	fs.StringVar(&f.settings, "settings", "", "`FILE` with the Config of a RudderStack destination, in JSON")
+	fs.StringVar(&f.script, "script", "", "`FILE` with a RudderStack transformation to run first, in JavaScript")
+	fs.StringVar(&f.test, "test", "", "`DIR` of cases to compare with what is expected of them")
+	fs.BoolVar(&f.update, "update", false, "with --test: write what is expected instead of comparing")
 	fs.BoolVar(&f.strict, "strict", false, "end with exit code 1 if any event was rejected")
 	words, err := parseFlags(fs, transformHelp, args, stdout)
 	if err != nil {
@@ -114,11 +160,23 @@ func (f *transformFlags) check(fs *flag.FlagSet, words []string) error {
 		return usagef(fs.Name(), "transform: --config and --settings exclude each other")
 	case f.destination != "" && f.config == "":
 		return usagef(fs.Name(), "transform: --destination needs --config, the file that it is in")
+	case f.test != "" && (len(words) > 0 || f.strict):
+		return usagef(fs.Name(), "transform: --test takes its events from its folder: no file and no --strict with it")
+	case f.update && f.test == "":
+		return usagef(fs.Name(), "transform: --update needs --test, the folder with the cases")
 	}
 	if len(words) == 1 && words[0] != "-" {
 		f.file = words[0]
 	}
 	return nil
+}
+
+// destinationName is what a script is told.
+func (f *transformFlags) destinationName() string {
+	if f.destination != "" {
+		return f.destination
+	}
+	return "refiner"
 }
 
 // mapper makes the mapper that the flags ask for, and warns of what it will not carry out.
