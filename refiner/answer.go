@@ -44,6 +44,21 @@ func foreign(body []byte) bool {
 	return len(body) > 0 && body[0] != '{' && body[0] != '['
 }
 
+// page reports whether the body is a web page. Refiner's API answers in JSON: a page comes from a proxy on the way or from
+// a wrong endpoint, and neither can condemn an event.
+func page(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("<"))
+}
+
+// aboutSize says whether a status condemns the request's size, which every server on the way may do.
+func aboutSize(status int) bool {
+	switch status {
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		return true
+	}
+	return false
+}
+
 func success(status int) bool { return status >= 200 && status <= 299 }
 
 // refusal makes the error of an answer that is not a success.
@@ -55,6 +70,9 @@ func refusal(op string, resp *http.Response, body []byte) *Error {
 		Status:  resp.StatusCode,
 		Message: said,
 		Body:    body,
+	}
+	if e.Class == ClassEvent && page(body) && !aboutSize(resp.StatusCode) {
+		e.Class = ClassUnexpected
 	}
 	if e.Class == ClassRateLimited || e.Class == ClassTemporary {
 		e.RetryAfter = retryAfter(resp.Header)
