@@ -174,9 +174,11 @@ func (p *tracePrinter) waits(f *history.Fate) string {
 		} else {
 			text += "the next try is due"
 		}
+	case f.State == "":
+		text += ": on its way, or its user's limit is reached"
 	}
 	if f.State != "" {
-		text += "; the destination is " + f.State
+		text += "; destination " + f.State
 	}
 	return text
 }

@@ -44,7 +44,7 @@ const (
 // for their turn, or there is no room. "" if one may.
 func (s *server) holdReplay(ctx context.Context, l *line, rate int) string {
 	if trouble := l.trouble(); trouble != "" {
-		return "the destination is " + trouble
+		return "destination " + trouble
 	}
 	if ready := l.worker.State().UsersReady; ready > mostReady+rate/240 {
 		return "other events wait for their turn"
