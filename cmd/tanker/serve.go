@@ -6,7 +6,11 @@ import (
 	"flag"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"sync"
+	"syscall"
+	"time"
 
 	"tanker/internal/config"
 	"tanker/internal/gateway"
@@ -37,6 +41,9 @@ before what the file says. A file tanker.yaml in the working directory is used w
 --workspace-config (or TANKER_WORKSPACE_CONFIG) takes sources and destinations from the file that
 RudderStack's server reads, workspaceConfig.json. TANKER_WRITE_KEY and REFINER_API_KEY are then not used.
 
+Sources and destinations that change in these files are taken up while the server runs, within seconds, or
+at once on SIGHUP. A file that is not right changes nothing, and the log says why.
+
   tanker config example > tanker.yaml     a file with every setting, explained
   tanker check                            is it right, and does Refiner accept the keys?`
 
@@ -55,21 +62,34 @@ func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 	if err := noWords("serve", words); err != nil {
 		return err
 	}
-	path := configPath(*file)
-	c, err := loadConfig(path, environmentWith(*workspace))
+	r := &reloader{path: configPath(*file), every: lookEvery, since: time.Now()}
+	r.load = func() (*config.Config, error) { return loadConfig(r.path, environmentWith(*workspace)) }
+	c, err := r.load()
 	if err != nil {
 		return err
 	}
-	log, err := telemetry.NewLogger(stderr, c.Log.Level, c.Log.Format)
-	if err != nil {
+	if r.log, err = telemetry.NewLogger(stderr, c.Log.Level, c.Log.Format); err != nil {
 		return err
 	}
-	log.Info("starting", "version", version, "config", orEnvironment(path), "data", c.DataDir)
-	for _, warning := range c.Warnings {
-		log.Warn("not taken from the workspace configuration: " + warning.String())
-	}
-	err = server.Run(ctx, c, server.Options{Version: gatewayVersion(), Logger: log})
-	return explainStart(err)
+	r.log.Info("starting", "version", version, "config", orEnvironment(r.path), "data", c.DataDir)
+	logWarnings(r.log, c)
+	return explainStart(serve(ctx, c, r))
+}
+
+// serve runs a server, and hands it what the reloader reads.
+func serve(ctx context.Context, c *config.Config, r *reloader) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes, hangups := make(chan *config.Config), make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	r.changes, r.asked = changes, hangups
+	var watching sync.WaitGroup
+	watching.Go(func() { r.watch(ctx, c) })
+	err := server.Run(ctx, c, server.Options{Version: gatewayVersion(), Logger: r.log, Changes: changes})
+	cancel()
+	watching.Wait()
+	return err
 }
 
 // configPath is the file to read: the one that was named, or tanker.yaml where there is one. "" stands for

@@ -13,17 +13,18 @@ import (
 	"tanker/internal/telemetry"
 )
 
-// backend is the server as the admin API sees it.
-type backend struct{ *server }
+// backend is the fleet as the admin API sees it.
+type backend struct{ *fleet }
 
 // startBackend lets operators see and change how everything stands, until the last call has ended.
-func (s *server) startBackend(context.Context) error {
-	backend := &backend{s}
-	s.admin.SetBackend(backend)
-	s.metrics.Observe(backend.observe)
-	s.crew.onStop(func() error {
-		s.metrics.Observe(nil)
-		s.admin.SetBackend(nil)
+func (f *fleet) startBackend(context.Context) error {
+	backend := &backend{f}
+	f.admin.SetBackend(backend)
+	f.metrics.Observe(backend.observe)
+	f.crew.onStop(func() error {
+		f.metrics.Observe(nil)
+		f.admin.SetBackend(nil)
+		f.gone.Store(true)
 		return nil
 	})
 	return nil

@@ -28,22 +28,22 @@ type line struct {
 
 // openLines finds each destination's place in the journal, also of those that are switched off: what they
 // have not had yet stays.
-func (s *server) openLines(ctx context.Context) error {
-	for _, d := range s.config.Destinations {
-		cursor, err := s.journal.OpenCursor(ctx, cursorOptions(s.config, d))
+func (f *fleet) openLines(ctx context.Context) error {
+	for _, d := range f.config.Destinations {
+		cursor, err := f.journal.OpenCursor(ctx, cursorOptions(f.config, d))
 		if err != nil {
 			return err
 		}
 		l := &line{config: d, cursor: cursor}
-		s.lines = append(s.lines, l)
-		s.crew.onStop(cursor.Close)
-		if err := s.addMapper(l); err != nil {
+		f.lines = append(f.lines, l)
+		f.crew.onStop(cursor.Close)
+		if err := f.addMapper(l); err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 		if !d.Enabled && !d.Drops() {
 			continue
 		}
-		if l.worker, err = s.newWorker(ctx, l); err != nil {
+		if l.worker, err = f.newWorker(ctx, l); err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 	}
@@ -63,33 +63,33 @@ func cursorOptions(c *config.Config, d config.Destination) journal.CursorOptions
 }
 
 // addMapper makes what becomes of the destination's events.
-func (s *server) addMapper(l *line) error {
+func (f *fleet) addMapper(l *line) error {
 	m, warnings, err := NewMapper(l.config)
 	if err != nil {
 		return err
 	}
 	for _, warning := range warnings {
-		s.log.Warn(warning, "destination", l.config.Name)
+		f.log.Warn(warning, "destination", l.config.Name)
 	}
 	l.mapper = m
 	return nil
 }
 
 // newWorker makes what delivers to a destination.
-func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, error) {
+func (f *fleet) newWorker(ctx context.Context, l *line) (*delivery.Worker, error) {
 	d := l.config
-	paused, err := s.journal.PausedSince(ctx, d.Name)
+	paused, err := f.journal.PausedSince(ctx, d.Name)
 	if err != nil {
 		return nil, err
 	}
 	if !paused.IsZero() {
-		s.log.Warn("destination is paused", "destination", d.Name, "since", paused)
+		f.log.Warn("destination is paused", "destination", d.Name, "since", paused)
 	}
-	client, err := NewClient(d, s.options.Version.Version)
+	client, err := NewClient(d, f.options.Version.Version)
 	if err != nil {
 		return nil, err
 	}
-	s.crew.onStop(func() error { client.Close(); return nil })
+	f.crew.onStop(func() error { client.Close(); return nil })
 	merge := mapping.Merge
 	if !d.Merge {
 		merge = nil
@@ -99,9 +99,9 @@ func (s *server) newWorker(ctx context.Context, l *line) (*delivery.Worker, erro
 		Merge: merge, SkipUnchanged: d.SkipUnchanged, Memory: l.cursor,
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
-		RetryFor: d.RetryFor, Grace: s.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
-		Recent: s.recentCalls(ctx, l),
-		Logger: s.log.With("part", "delivery"), Observer: s.metrics.Delivery(d.Name),
+		RetryFor: d.RetryFor, Grace: f.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
+		Recent: f.recentCalls(ctx, l),
+		Logger: f.log.With("part", "delivery"), Observer: f.metrics.Delivery(d.Name),
 	})
 }
 
@@ -118,13 +118,13 @@ func NewClient(d config.Destination, version string) (*refiner.Client, error) {
 }
 
 // startDelivery starts the workers. They stop together, because each may have calls to wait for.
-func (s *server) startDelivery(context.Context) error {
-	s.crew.start("delivery", func(ctx context.Context) error {
+func (f *fleet) startDelivery(context.Context) error {
+	f.crew.start("delivery", func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var running sync.WaitGroup
-		errs := make([]error, len(s.lines))
-		for i, l := range s.lines {
+		errs := make([]error, len(f.lines))
+		for i, l := range f.lines {
 			if l.worker == nil {
 				continue
 			}

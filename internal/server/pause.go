@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -11,7 +12,7 @@ func (b *backend) Pause(ctx context.Context, destination string) error {
 	if err != nil {
 		return err
 	}
-	return l.hold(func() (time.Time, error) { return b.journal.Pause(ctx, destination) })
+	return b.obeyed(l.hold(func() (time.Time, error) { return b.journal.Pause(ctx, destination) }))
 }
 
 // Resume ends a pause.
@@ -20,7 +21,17 @@ func (b *backend) Resume(ctx context.Context, destination string) error {
 	if err != nil {
 		return err
 	}
-	return l.hold(func() (time.Time, error) { return time.Time{}, b.journal.Resume(ctx, destination) })
+	return b.obeyed(l.hold(func() (time.Time, error) { return time.Time{}, b.journal.Resume(ctx, destination) }))
+}
+
+var errChanging = errors.New("the configuration is being changed: try again")
+
+// obeyed makes an error of what came too late for this fleet, and perhaps too late for the next one to read it.
+func (b *backend) obeyed(err error) error {
+	if err == nil && b.gone.Load() {
+		return errChanging
+	}
+	return err
 }
 
 // hold has the worker obey what was written down: since when the destination is paused. A destination that is switched

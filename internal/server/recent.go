@@ -18,7 +18,7 @@ const (
 )
 
 // recentCalls are the calls of the last minute, from before a restart: the limits go on counting them.
-func (s *server) recentCalls(ctx context.Context, l *line) []delivery.PastCall {
+func (f *fleet) recentCalls(ctx context.Context, l *line) []delivery.PastCall {
 	limits, most := l.config.Limits, mostRecent
 	if limits.KeyPerMinute == 0 && limits.UserPerMinute == 0 {
 		return nil
@@ -29,9 +29,9 @@ func (s *server) recentCalls(ctx context.Context, l *line) []delivery.PastCall {
 	ctx, cancel := context.WithTimeout(ctx, recentTimeout)
 	defer cancel()
 	destination := history.Destination{Name: l.config.Name, Mapper: l.mapper}
-	calls, err := history.Calls(ctx, s.journal, destination, time.Now().Add(-recently), most)
+	calls, err := history.Calls(ctx, f.journal, destination, time.Now().Add(-recently), most)
 	if err != nil {
-		s.log.Warn("not all calls of the last minute are known, Refiner may answer 429 at first",
+		f.log.Warn("not all calls of the last minute are known, Refiner may answer 429 at first",
 			"destination", l.config.Name, "known", len(calls), "error", err)
 	}
 	past := make([]delivery.PastCall, len(calls))

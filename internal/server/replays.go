@@ -8,25 +8,25 @@ import (
 )
 
 // openReplays reads which replays there are.
-func (s *server) openReplays(ctx context.Context) error {
-	targets := make([]*history.Target, len(s.lines))
-	for i, l := range s.lines {
+func (f *fleet) openReplays(ctx context.Context) error {
+	targets := make([]*history.Target, len(f.lines))
+	for i, l := range f.lines {
 		targets[i] = &history.Target{
-			Name: l.config.Name, Mapper: l.mapper, Sources: sourcesOf(s.config, l.config.Name),
+			Name: l.config.Name, Mapper: l.mapper, Sources: sourcesOf(f.config, l.config.Name),
 			KeyPerMinute: l.config.Limits.KeyPerMinute, UserPerMinute: l.config.Limits.UserPerMinute,
-			Hold: func(ctx context.Context, rate int) string { return s.holdReplay(ctx, l, rate) },
+			Hold: func(ctx context.Context, rate int) string { return f.holdReplay(ctx, l, rate) },
 		}
 	}
 	var err error
-	if s.replays, err = history.OpenReplays(ctx, s.journal, targets, s.log.With("part", "replay")); err != nil {
+	if f.replays, err = history.OpenReplays(ctx, f.journal, targets, f.log.With("part", "replay")); err != nil {
 		return fmt.Errorf("replays: %w", err)
 	}
 	return nil
 }
 
 // startReplays carries on the replays that were interrupted, and runs those that operators ask for.
-func (s *server) startReplays(context.Context) error {
-	s.crew.start("replays", s.replays.Run)
+func (f *fleet) startReplays(context.Context) error {
+	f.crew.start("replays", f.replays.Run)
 	return nil
 }
 
@@ -42,7 +42,7 @@ const (
 
 // holdReplay says why no replayed event should be added at the moment: the destination takes none, other events wait
 // for their turn, or there is no room. "" if one may.
-func (s *server) holdReplay(ctx context.Context, l *line, rate int) string {
+func (f *fleet) holdReplay(ctx context.Context, l *line, rate int) string {
 	if trouble := l.trouble(); trouble != "" {
 		return "destination " + trouble
 	}
@@ -52,7 +52,7 @@ func (s *server) holdReplay(ctx context.Context, l *line, rate int) string {
 	if pending := l.cursor.PendingReplays(); pending >= uint64(max(100, rate*replayMinutes)) {
 		return fmt.Sprintf("%d replayed events are on their way", pending)
 	}
-	usage, err := s.journal.Usage(ctx)
+	usage, err := f.journal.Usage(ctx)
 	if err != nil {
 		return err.Error()
 	}

@@ -18,7 +18,6 @@ import (
 	"tanker/internal/admin"
 	"tanker/internal/config"
 	"tanker/internal/gateway"
-	"tanker/internal/history"
 	"tanker/internal/journal"
 	"tanker/internal/telemetry"
 )
@@ -31,6 +30,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Listening is called once, when events are accepted.
 	Listening func(Addresses)
+	// Changes are configurations that take the place of the one before, each without any problem. Of those only sources
+	// and destinations change a running server. Nil: there are none.
+	Changes <-chan *config.Config
 }
 
 // Addresses are where a server really listens, which the configuration leaves open where it says port 0.
@@ -41,15 +43,15 @@ type Addresses struct {
 
 // server is one running Tanker.
 type server struct {
-	config  *config.Config
+	config  *config.Config // belongs to start, then to the part "configuration"
 	options Options
 	log     *slog.Logger
 	started time.Time
 	metrics *telemetry.Metrics
 	admin   *admin.Handler
 	journal *journal.Journal
-	lines   []*line
-	replays *history.Replays
+	gateway *gateway.Gateway
+	fleet   *fleet // nil while there is none; belongs to start, then to the part "configuration", then to stop
 	crew    *crew
 
 	addresses Addresses
@@ -91,7 +93,7 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.openLines, s.openReplays, s.startBackend, s.startDelivery, s.startReplays, s.startJanitor, s.startGateway,
+		s.startAdmin, s.openJournal, s.startFleet, s.startGateway, s.startChanges,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
@@ -158,15 +160,10 @@ func (s *server) openJournal(ctx context.Context) error {
 	return nil
 }
 
-// startJanitor has what is finished and old deleted.
-func (s *server) startJanitor(context.Context) error {
-	s.crew.start("janitor", s.journal.RunJanitor)
-	return nil
-}
-
 // startGateway opens the port that SDKs send to, last of all.
 func (s *server) startGateway(context.Context) error {
 	g := gateway.New(s.gatewayOptions())
+	s.gateway = g
 	if err := g.SetSources(gatewaySources(s.config.Sources)); err != nil {
 		return err
 	}
@@ -187,8 +184,9 @@ func (s *server) startGateway(context.Context) error {
 		run = func() error { return web.ServeTLS(listener, "", "") }
 	}
 	s.addresses.Gateway = address(scheme, listener)
+	patience := s.config.StopTimeout / 2
 	s.crew.start("gateway", func(ctx context.Context) error {
-		return serve(ctx, web, run, s.config.StopTimeout/2)
+		return serve(ctx, web, run, patience)
 	})
 	s.admin.SetReady(s.journal.Health)
 	s.crew.onStop(func() error {
