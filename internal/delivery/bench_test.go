@@ -60,7 +60,7 @@ func (l *endless) Defer(journal.Position, journal.Retry) {}
 // Its users are too many for one to have more in the window than may stay there.
 func (l *endless) Park(context.Context, []journal.Parking) error { return journal.ErrUnavailable }
 
-func (l *endless) Unpark(context.Context, string) ([]journal.Entry, error) { return nil, nil }
+func (l *endless) Unpark(context.Context, string, int) ([]journal.Entry, error) { return nil, nil }
 
 func (l *endless) Release([]journal.Position) {}
 

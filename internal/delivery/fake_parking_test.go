@@ -63,7 +63,7 @@ func (l *diskLog) Park(ctx context.Context, all []journal.Parking) error {
 }
 
 // Unpark returns up to five events.
-func (l *diskLog) Unpark(ctx context.Context, user string) ([]journal.Entry, error) {
+func (l *diskLog) Unpark(ctx context.Context, user string, most int) ([]journal.Entry, error) {
 	if err := errors.Join(l.failure(), ctx.Err()); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (l *diskLog) Unpark(ctx context.Context, user string) ([]journal.Entry, err
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var entries []journal.Entry
-	for ; l.out[user] < len(d.parked[user]) && len(entries) < 5; l.out[user]++ {
+	for ; l.out[user] < len(d.parked[user]) && len(entries) < min(5, most); l.out[user]++ {
 		e := d.parked[user][l.out[user]]
 		if len(d.outcomes[e.Position]) > 0 {
 			continue

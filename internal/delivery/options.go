@@ -39,9 +39,9 @@ type Log interface {
 	// the same events, and others behind them.
 	Park(ctx context.Context, events []journal.Parking) error
 
-	// Unpark returns some of a user's parked events that it has not returned yet, or that were released; none if there
-	// are none. It is not called at the same time as Park.
-	Unpark(ctx context.Context, user string) ([]journal.Entry, error)
+	// Unpark returns some of a user's parked events that it has not returned yet, or that were released, and so many at
+	// most; none if there are none. It is not called at the same time as Park.
+	Unpark(ctx context.Context, user string, most int) ([]journal.Entry, error)
 
 	// Release takes back the last events of a user that Unpark has returned: it will return them again. It must not block.
 	Release(positions []journal.Position)

@@ -13,7 +13,7 @@ type parker struct {
 	o       *Options
 	reader  *reader // maps what comes back
 	parks   mailbox[*item]
-	wishes  mailbox[*lane]
+	wishes  mailbox[*recall]
 	woken   <-chan struct{}   // of both
 	parked  *mailbox[*item]   // to the scheduler
 	came    *mailbox[*recall] // to the scheduler
@@ -41,8 +41,8 @@ func (p *parker) run(ctx context.Context) error {
 		if err == nil {
 			batch = nil
 		}
-		for _, l := range wishes {
-			err = errors.Join(err, p.recall(ctx, l))
+		for _, r := range wishes {
+			err = errors.Join(err, p.recall(ctx, r))
 		}
 		if err == nil {
 			continue
@@ -97,13 +97,12 @@ func (p *parker) store(ctx context.Context, items []*item) error {
 }
 
 // recall brings back some of a user's events.
-func (p *parker) recall(ctx context.Context, l *lane) error {
-	r := &recall{lane: l}
+func (p *parker) recall(ctx context.Context, r *recall) error {
 	var err error
 	size := 0
-	for len(r.items) < recallEvents/4 && size < recallBytes {
+	for len(r.items) < r.most && size < recallBytes {
 		var entries []journal.Entry
-		if entries, err = p.o.Log.Unpark(ctx, l.key); err != nil || len(entries) == 0 {
+		if entries, err = p.o.Log.Unpark(ctx, r.lane.key, r.most-len(r.items)); err != nil || len(entries) == 0 {
 			r.all = err == nil
 			break
 		}

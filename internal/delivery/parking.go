@@ -19,9 +19,11 @@ const (
 	recallAgain = time.Second
 	// mostParkedUsers bounds what is remembered of users with parked events.
 	mostParkedUsers = 16384
-	// recallEvents and recallBytes are about what is brought back at a time.
-	recallEvents = 64
-	recallBytes  = 256 << 10
+	// recallLeast and recallMost are how many events of a user are brought back at a time; recallBytes is about how large
+	// they are at the most.
+	recallLeast = 4
+	recallMost  = 64
+	recallBytes = 256 << 10
 	// recallEarly is how many events a user has left in memory when the next are brought back.
 	recallEarly = 8
 	// parkedAttemptText is how many bytes of an attempt's error are kept while the event is parked.
@@ -47,18 +49,20 @@ type parking struct {
 	back   share // of the window: events that were brought back
 
 	recalls int     // under way
+	coming  int     // events that these may bring
 	sweepAt instant // when users who wait may be looked through again
 
 	trouble *trouble
-	parks   *mailbox[*item]  // to the parker
-	wishes  *mailbox[*lane]  // to the parker
-	parked  mailbox[*item]   // from the parker
-	came    mailbox[*recall] // from the parker
+	parks   *mailbox[*item]   // to the parker
+	wishes  *mailbox[*recall] // to the parker
+	parked  mailbox[*item]    // from the parker
+	came    mailbox[*recall]  // from the parker
 }
 
-// recall is what came of bringing back a user's events.
+// recall is the wish to bring back a user's events, and what came of it.
 type recall struct {
 	lane  *lane
+	most  int
 	items []*item
 	all   bool // the log has no more, as far as it has been told
 }
@@ -208,17 +212,21 @@ func (s *scheduler) sweep(now instant) instant {
 	return never
 }
 
-// recallSome asks for parked events whose turn has come, as far as there is room for them beside the window.
+// recallSome asks for parked events whose turn has come, as far as there is room for them beside the window. The more
+// users want theirs the fewer each gets, so that many can be called at once.
 func (s *scheduler) recallSome() {
 	p := &s.parking
 	for s.lanes.wanting.len() > 0 && !s.stopping {
-		events := p.back.events + p.recalls*recallEvents
+		events := p.back.events + p.coming
 		bytes := p.back.bytes + int64(p.recalls)*recallBytes
-		if events > 0 && (4*events >= s.o.WindowEvents || 4*bytes >= s.o.WindowBytes) {
+		room := s.o.WindowEvents/4 - events
+		if events > 0 && (room <= 0 || 4*bytes >= s.o.WindowBytes) {
 			return
 		}
+		most := min(max(room/s.lanes.wanting.len(), recallLeast), recallMost)
 		p.recalls++
-		p.wishes.put(s.lanes.wanting.pop())
+		p.coming += most
+		p.wishes.put(&recall{lane: s.lanes.wanting.pop(), most: most})
 	}
 }
 
@@ -232,6 +240,7 @@ func (s *scheduler) settleParking(now instant) {
 	}
 	for _, r := range s.parking.came.take(nil) {
 		s.parking.recalls--
+		s.parking.coming -= r.most
 		s.comeBack(r, now)
 	}
 }

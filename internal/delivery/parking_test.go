@@ -269,3 +269,26 @@ func TestNobodyIsParkedBeforeAllAreKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestParkingManyUsersCostsNoTime delivers a backlog of many users with much each: as many of them are called at once as there
+// are users, though nearly all their events are parked.
+func TestParkingManyUsersCostsNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const users, each = 200, 100
+		d := newDisk()
+		for i := range users * each {
+			d.add(trackOf(fmt.Sprint("user-", i%users), fmt.Sprint(i/users)))
+		}
+		client := &fakeRefiner{delay: func(string) time.Duration { return 100 * time.Millisecond }}
+		begun := time.Now()
+		p := launch(t, d, client, func(o *Options) { o.Log.(*diskLog).pack = 1000 })
+		p.until(t, func() bool { return d.missing() == 0 })
+		took, ideal := time.Since(begun), each*100*time.Millisecond
+		if events, _ := d.parkedEver(); took > ideal*3/2 || events < users*each/2 {
+			t.Errorf("it took %s to deliver %d events of which %d were parked, want about %s", took, users*each, events, ideal)
+		}
+		if err := p.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

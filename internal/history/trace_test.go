@@ -227,7 +227,7 @@ func TestTraceParked(t *testing.T) {
 	if err := c.Park(t.Context(), []journal.Parking{{User: "u", Entries: got}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Unpark(t.Context(), "u"); err != nil {
+	if _, err := c.Unpark(t.Context(), "u", 2); err != nil {
 		t.Fatal(err)
 	}
 	finish(t, c, journal.Outcome{Position: got[0].Position, Kind: journal.Delivered, Attempts: 1, At: now})

@@ -174,16 +174,18 @@ func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) 
 		FilterSubjects: filters, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.last + 1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+		return nil, c.readError(ctx, err)
 	}
-	info, err := cons.Info(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+	if c.ParkedUsers() > 0 { // they are told of at the latest when nothing is left to read
+		info, err := cons.Info(ctx)
+		if err != nil {
+			return nil, c.readError(ctx, err)
+		}
+		c.caughtUp = info.NumPending == 0
 	}
-	c.caughtUp = info.NumPending == 0
 	messages, err = pull(cons)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+		return nil, c.readError(ctx, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -144,10 +144,10 @@ func (c *Cursor) recordParked(ctx context.Context) error {
 	return nil
 }
 
-// Unpark hands out the next of a user's parked events, in order: those of one message. It returns none when there are no
-// more. They finish like others; Defer keeps their retry state. The entries are the caller's; their bodies
+// Unpark hands out the next of a user's parked events, in order: some, and so many at most. It returns none when there are
+// no more. They finish like others; Defer keeps their retry state. The entries are the caller's; their bodies
 // share one buffer. Errors: the context's, ErrUnavailable, ErrClosed, ErrFenced, ErrCorrupt.
-func (c *Cursor) Unpark(ctx context.Context, user string) ([]Entry, error) {
+func (c *Cursor) Unpark(ctx context.Context, user string, most int) ([]Entry, error) {
 	for {
 		if err := c.err(); err != nil {
 			return nil, err
@@ -170,18 +170,18 @@ func (c *Cursor) Unpark(ctx context.Context, user string) ([]Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parked events %d: %w", msg.Sequence, err)
 		}
-		if entries := c.takeParked(user, msg.Sequence, events); len(entries) > 0 {
+		if entries := c.takeParked(user, msg.Sequence, events, most); len(entries) > 0 {
 			return entries, nil
 		}
 	}
 }
 
-func (c *Cursor) takeParked(user string, seq uint64, events []parkedEvent) []Entry {
+func (c *Cursor) takeParked(user string, seq uint64, events []parkedEvent, most int) []Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// The events of a source that was disconnected are not delivered.
 	wanted := func(e parkedEvent) bool { return c.place.wants(e.connection, e.Position.Seq()) }
-	entries := c.parked.take(user, seq, events, wanted)
+	entries := c.parked.take(user, seq, events, wanted, most)
 	for i := range entries {
 		if retry, ok := c.retries[entries[i].Position]; ok {
 			entries[i].Retry = retry

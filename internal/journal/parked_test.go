@@ -152,7 +152,7 @@ func (l *parkingLot) unpark() string {
 	l.Helper()
 	var names string
 	for {
-		some, err := l.c.Unpark(l.Context(), "ada")
+		some, err := l.c.Unpark(l.Context(), "ada", 2)
 		if err != nil {
 			l.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestFinishedParkedMessagesAreDeleted(t *testing.T) {
 func TestDeletedParkedMessagesAreForgotten(t *testing.T) {
 	p := newParking()
 	p.add(5, parkedHead{user: "ada", first: At(1, 0), count: 1})
-	p.take("ada", 5, make([]parkedEvent, 1), func(parkedEvent) bool { return true })
+	p.take("ada", 5, make([]parkedEvent, 1), func(parkedEvent) bool { return true }, 1)
 	p.finishTaken(0, At(5, 0))
 	now := time.Now()
 	p.deleted(p.undeleted(), now)

@@ -81,8 +81,8 @@ func (p *parking) add(seq uint64, head parkedHead) {
 	p.events += left
 }
 
-// take hands out the events of a message that are to be delivered. wanted says which connections still count.
-func (p *parking) take(user string, seq uint64, events []parkedEvent, wanted func(parkedEvent) bool) []Entry {
+// take hands out the events of a message that are to be delivered, so many at most. wanted says which still count.
+func (p *parking) take(user string, seq uint64, events []parkedEvent, wanted func(parkedEvent) bool, most int) []Entry {
 	u := p.users[user]
 	if u == nil {
 		return nil
@@ -96,6 +96,9 @@ func (p *parking) take(user string, seq uint64, events []parkedEvent, wanted fun
 		case place < u.next || m.done.has(i):
 		case !wanted(*e):
 			p.finish(place, user)
+		case len(entries) == most:
+			u.next = place
+			return entries
 		default:
 			p.taken[e.Position] = takenEvent{user, place, e.connection, e.ReceivedAt}
 			entries = append(entries, e.Entry)

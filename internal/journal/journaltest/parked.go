@@ -24,12 +24,15 @@ func unpark(t testing.TB, c *journal.Cursor, user string) []journal.Entry {
 	t.Helper()
 	var all []journal.Entry
 	for {
-		some, err := c.Unpark(t.Context(), user)
+		some, err := c.Unpark(t.Context(), user, 40)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(some) == 0 {
 			return all
+		}
+		if len(some) > 40 {
+			t.Errorf("%d events were handed out at once", len(some))
 		}
 		all = append(all, some...)
 	}
