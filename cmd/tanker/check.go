@@ -107,6 +107,7 @@ func check(ctx context.Context, path string, getenv func(string) string, offline
 	if err != nil {
 		return nil, withHint(err, "name the configuration file with --config")
 	}
+	r.Config = readFrom(path, c)
 	for _, p := range c.Warnings {
 		r.Warnings = append(r.Warnings, checkProblem(p))
 	}

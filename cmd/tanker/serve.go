@@ -71,7 +71,7 @@ func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 	if r.log, err = telemetry.NewLogger(stderr, c.Log.Level, c.Log.Format); err != nil {
 		return err
 	}
-	r.log.Info("starting", "version", version, "config", orEnvironment(r.path), "data", c.DataDir)
+	r.log.Info("starting", "version", version, "config", readFrom(r.path, c), "data", c.DataDir)
 	logWarnings(r.log, c)
 	return explainStart(serve(ctx, c, r))
 }
@@ -124,6 +124,14 @@ func orEnvironment(path string) string {
 		return "environment"
 	}
 	return path
+}
+
+// readFrom says where a configuration was read from.
+func readFrom(path string, c *config.Config) string {
+	if c.Workspace.File == "" {
+		return orEnvironment(path)
+	}
+	return orEnvironment(path) + " and " + c.Workspace.File
 }
 
 // loadConfig reads the configuration, and says what to do where there is none.

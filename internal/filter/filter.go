@@ -68,9 +68,9 @@ func (f *Filter) View(e *event.Event) *event.Event {
 	return e
 }
 
-// Check says whether the destination gets the event: nil, or a *mapping.Refusal. The event is one that View has
-// returned.
-func (f *Filter) Check(e *event.Event) error {
+// Addressed says whether the event is meant for the destination at all: nil, or a *mapping.Refusal. It asks what its sender
+// and its user have said, which nothing that changes the event on its way may change.
+func (f *Filter) Addressed(e *event.Event) error {
 	if f.settings.Disabled {
 		return filtered(ReasonDisabled, "The destination is switched off.")
 	}
@@ -80,6 +80,12 @@ func (f *Filter) Check(e *event.Event) error {
 	if denied := f.consent.denied(e); denied != "" {
 		return filtered(ReasonConsent, "The user has not consented: "+denied+".")
 	}
+	return nil
+}
+
+// Wanted says whether the destination wants the event, by its type and its name: nil, or a *mapping.Refusal. The event is
+// as it is going to be mapped: one that View has returned.
+func (f *Filter) Wanted(e *event.Event) error {
 	if f.settings.Types != nil && !f.types[e.Type()] && e.Type() != "" {
 		return filtered(ReasonMessageType, fmt.Sprintf("The destination takes %s, no %.100q.", strings.Join(f.settings.Types, ", "), e.Type()))
 	}

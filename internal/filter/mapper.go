@@ -21,8 +21,11 @@ func (f *Filter) Before(next Next) *Mapper { return &Mapper{f, next} }
 
 // Map makes a call of an event that the destination gets. The error is a *mapping.Refusal.
 func (m *Mapper) Map(e *event.Event) (mapping.Call, error) {
+	if err := m.filter.Addressed(e); err != nil {
+		return mapping.Call{}, err
+	}
 	e = m.filter.View(e)
-	if err := m.filter.Check(e); err != nil {
+	if err := m.filter.Wanted(e); err != nil {
 		return mapping.Call{}, err
 	}
 	return m.next.Map(e)

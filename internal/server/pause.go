@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
+
+	"tanker/internal/journal"
 )
 
 // Pause has nothing sent to a destination. The journal remembers it for the next start.
@@ -24,7 +26,7 @@ func (b *backend) Resume(ctx context.Context, destination string) error {
 	return b.obeyed(l.hold(func() (time.Time, error) { return time.Time{}, b.journal.Resume(ctx, destination) }))
 }
 
-var errChanging = errors.New("the configuration is being changed: try again")
+var errChanging = fmt.Errorf("the configuration is being changed: %w", journal.ErrClosed)
 
 // obeyed makes an error of what came too late for this fleet, and perhaps too late for the next one to read it.
 func (b *backend) obeyed(err error) error {
