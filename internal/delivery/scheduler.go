@@ -8,8 +8,9 @@ import (
 	"tanker/internal/journal"
 )
 
-// longestRestored bounds how long an event may wait after a restart for its next attempt: clocks get set.
-const longestRestored = time.Hour
+// longestRestored bounds how long an event may wait after a restart for its next attempt: clocks get set, and then it
+// must not wait longer than if it had failed once more.
+const longestRestored = backoffMax
 
 // scheduler decides which call starts when. One goroutine runs it and owns all its state; the others give
 // it finished work through mailboxes.

@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"bytes"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"testing"
@@ -88,6 +90,51 @@ func TestKillDuringStart(t *testing.T) {
 		tr.start()
 		tr.holds(2 * time.Minute)
 	})
+}
+
+// TestKillWhileUsersFail kills a Tanker while the calls of some users fail, so that their events are parked, and while
+// these come back.
+func TestKillWhileUsersFail(t *testing.T) {
+	if !*full {
+		t.Skip("takes a minute: make faults")
+	}
+	inRounds(t, func(t *testing.T) {
+		const users, failing = 20, 6
+		each, kills := size(150, 1500), size(2, 8)
+		tr := newTrial(t, setup{users: users, settings: "    window: {events: 256}\n"})
+		tr.refiner.becomes(fails(failing))
+		tr.sendMeanwhile(each, 0)
+		for range kills {
+			tr.arrives(100, time.Minute)
+			tr.await("events are parked", time.Minute, func() bool {
+				d, err := tr.process.Destination(tr.Context())
+				return err == nil && d.Parked > 0
+			})
+			tr.kill()
+			tr.start()
+		}
+		tr.refiner.becomes(busy)
+		for _, at := range moments(kills, users*int64(each)) {
+			tr.await("more is delivered", time.Minute, func() bool { return tr.refiner.events.Load() >= at })
+			tr.kill()
+			tr.start()
+		}
+		tr.holds(2 * time.Minute)
+	})
+}
+
+// fails is a Refiner that fails the calls of the first users.
+func fails(users int) weather {
+	return func(w http.ResponseWriter, r *http.Request, have func() answer) {
+		body, _ := io.ReadAll(r.Body)
+		for u := range users {
+			if bytes.Contains(body, []byte(`"`+user(u)+`"`)) {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+		}
+		busy(w, r, have)
+	}
 }
 
 // busy is a Refiner that takes a moment for each call, so that there are calls under way. Half of them have had their effect

@@ -134,6 +134,7 @@ func (f *refiner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.late.Add(1)
 		}
 	}()
+	r.Body = io.NopCloser(bytes.NewReader(body)) // for weather that befalls some
 	weather(seen, r, func() answer {
 		a := f.effect(r, body)
 		had = a.status < 300 && r.Method == http.MethodPost
