@@ -21,7 +21,12 @@ type embedded struct {
 	conn    *nats.Conn
 }
 
-func startEmbedded(o Options, storage int64) (*embedded, error) {
+// maxStore bounds the sum of what the streams may take, which each bounds for itself. It has to be out of the way: when
+// the journal is given less room than before, as by a disk that others fill, the streams still have their old bounds
+// when the server starts, and one that is over its own bound lets no stream be made smaller.
+const maxStore = 1 << 60
+
+func startEmbedded(o Options) (*embedded, error) {
 	options := &server.Options{
 		ServerName:             "tanker",
 		DontListen:             true,
@@ -34,7 +39,7 @@ func startEmbedded(o Options, storage int64) (*embedded, error) {
 		SyncInterval:           o.SyncEvery,
 		MaxPayload:             maxPayload,
 		JetStreamMaxMemory:     64 << 20,
-		JetStreamMaxStore:      storage,
+		JetStreamMaxStore:      maxStore,
 	}
 	s, err := server.NewServer(options)
 	if err != nil {

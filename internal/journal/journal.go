@@ -138,7 +138,7 @@ func (j *Journal) start(ctx context.Context) error {
 	}
 	sizes := splitRoom(j.opts.MaxBytes)
 	var err error
-	if j.embedded, err = startEmbedded(j.opts, sizes.total()); err != nil {
+	if j.embedded, err = startEmbedded(j.opts); err != nil {
 		return err
 	}
 	if j.js, err = jetstream.New(j.embedded.conn); err != nil {

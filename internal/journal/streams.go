@@ -47,10 +47,6 @@ func splitRoom(events int64) sizes {
 	}
 }
 
-func (s sizes) total() int64 {
-	return s.events + s.outcomes + s.dead + s.parked + 5*s.small + pausedRoom
-}
-
 func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 	streams := []struct {
 		into   *jetstream.Stream

@@ -1,6 +1,10 @@
 package journaltest
 
 import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -106,4 +110,29 @@ func reopen(t *testing.T, place Place, j **journal.Journal, destination string, 
 	closeJournal(t, *j)
 	*j = place.Open(t, nil)
 	return openCursor(t, *j, destination, sources...)
+}
+
+// room opens a journal with more and with less room than before, less than it has taken, too.
+func room(t *testing.T, place Place) {
+	appended := 0
+	random, body := rand.NewChaCha8([32]byte{}), make([]byte, 200_000)
+	for _, size := range []int64{8 << 30, 50 << 30, 49 << 30, 1 << 20, 60 << 30, 70 << 20} {
+		j := place.Open(t, func(o *journal.Options) { o.MaxBytes = size })
+		for n := range 4 {
+			all := entries("web", appended, 1)
+			random.Read(body) // which cannot be compressed
+			all[0].Body = fmt.Appendf(nil, `{"random":%q}`, hex.EncodeToString(body))
+			err := j.Append(t.Context(), all)
+			switch {
+			case err == nil:
+				appended++
+			case size > 1<<20 || !errors.Is(err, journal.ErrFull):
+				t.Fatalf("event %d with room for %d MiB: %v", n, size>>20, err)
+			}
+		}
+		if n := len(scanned(t, j, journal.Scan{})); n != appended {
+			t.Errorf("with room for %d MiB there are %d events, want %d", size>>20, n, appended)
+		}
+		closeJournal(t, j)
+	}
 }

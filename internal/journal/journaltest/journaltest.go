@@ -58,6 +58,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"the janitor leaves alone what someone needs", janitorWaits},
 		{"a full journal refuses events and recovers", full},
 		{"a full disk refuses events", reserve},
+		{"a journal may be given less room than before", room},
 		{"a closed journal says so", closed},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, place(t)) })
