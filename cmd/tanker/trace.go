@@ -95,11 +95,11 @@ func (p *tracePrinter) print(e *history.Traced) {
 	}
 	fmt.Fprintln(p.out, plain(line))
 	if p.full {
-		p.line("message %s", e.MessageID)
+		p.linef("message %s", e.MessageID)
 		p.block(e.Event)
 	}
 	if len(e.Fates) == 0 {
-		p.line("not for any destination")
+		p.linef("not for any destination")
 	}
 	for i := range e.Fates {
 		p.fate(e, &e.Fates[i])
@@ -110,10 +110,10 @@ func (p *tracePrinter) print(e *history.Traced) {
 // fate shows what happened to an event at one destination.
 func (p *tracePrinter) fate(e *history.Traced, f *history.Fate) {
 	p.outcomes.add(string(f.Outcome))
-	p.line("%s: %s", f.Destination, p.what(e, f))
+	p.linef("%s: %s", f.Destination, p.what(e, f))
 	answered := f.Letter != nil && f.Letter.Status != 0 // which says the same
 	if f.Message != "" && f.Outcome != journal.Delivered && !answered {
-		p.line("  %s", f.Message)
+		p.linef("  %s", f.Message)
 	}
 	method, path, body := f.Mapping.Method, f.Mapping.Path, f.Mapping.Body
 	if f.Letter != nil && f.Letter.Path != "" {
@@ -186,18 +186,18 @@ func (p *tracePrinter) waits(f *history.Fate) string {
 // letter shows what is kept of a dead event.
 func (p *tracePrinter) letter(e *history.Traced, f *history.Fate) {
 	if f.Letter == nil {
-		p.line("  its letter was sent again or discarded")
+		p.linef("  its letter was sent again or discarded")
 		return
 	}
 	if f.Letter.Status != 0 {
-		p.line("  answered %d %s", f.Letter.Status, p.cut(f.Letter.Answer))
+		p.linef("  answered %d %s", f.Letter.Status, p.cut(f.Letter.Answer))
 	}
 	if p.full {
 		for i, a := range f.Letter.Attempts {
-			p.line("  attempt %d: %s", i+1, attemptText(a))
+			p.linef("  attempt %d: %s", i+1, attemptText(a))
 		}
 	}
-	p.line("  tanker dead show %s --destination %s", e.Position, f.Destination)
+	p.linef("  tanker dead show %s --destination %s", e.Position, f.Destination)
 }
 
 // call shows a call in one line, or in full.
@@ -208,10 +208,10 @@ func (p *tracePrinter) call(method, path string, body json.RawMessage) {
 		method += " "
 	}
 	if !p.full || len(body) == 0 {
-		p.line("  %s%s %s", method, path, p.cut(string(body)))
+		p.linef("  %s%s %s", method, path, p.cut(string(body)))
 		return
 	}
-	p.line("  %s%s", method, path)
+	p.linef("  %s%s", method, path)
 	p.block(body)
 }
 
@@ -230,7 +230,7 @@ func (p *tracePrinter) cut(text string) string {
 }
 
 // line prints beneath an event.
-func (p *tracePrinter) line(format string, args ...any) {
+func (p *tracePrinter) linef(format string, args ...any) {
 	fmt.Fprintf(p.out, "%s%s\n", traceIndent, plain(fmt.Sprintf(format, args...)))
 }
 

@@ -120,7 +120,7 @@ func replayDead(t *testing.T, place Place) {
 	letters := die(t, c, first[:1], nil)
 	mustAppend(t, j, entries("web", 3, 1))
 	refusal := errors.New("no")
-	if err := j.ReplayDead(t.Context(), "d", letters[0].Position, func(*journal.Entry) error { return refusal }); err != refusal {
+	if err := j.ReplayDead(t.Context(), "d", letters[0].Position, func(*journal.Entry) error { return refusal }); !errors.Is(err, refusal) {
 		t.Errorf("got %v, want the refusal", err)
 	}
 	if err := j.ReplayDead(t.Context(), "d", letters[0].Position, nil); err != nil {

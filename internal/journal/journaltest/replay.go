@@ -64,7 +64,7 @@ func scans(t *testing.T, place Place) {
 		}
 	}
 	failure := errors.New("a failure")
-	if err := j.Scan(t.Context(), journal.Scan{}, func(journal.StoredPack) error { return failure }); err != failure {
+	if err := j.Scan(t.Context(), journal.Scan{}, func(journal.StoredPack) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("got %v, want what the function returned", err)
 	}
 	var found []journal.Outcome
