@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,7 +18,7 @@ type refiner struct {
 	calls atomic.Int64
 
 	mu      sync.Mutex
-	arrived map[string]time.Time // by user; nil: not noted
+	arrived map[string]time.Time // by body, the first time; nil: not noted
 
 	server *http.Server
 	failed chan error
@@ -62,15 +61,21 @@ func (r *refiner) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(okAnswer) // a caller that is gone counts as called
 }
 
-// note writes down when the call of a user came.
+// noteArrivals begins to note when calls come.
+func (r *refiner) noteArrivals() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.arrived = map[string]time.Time{}
+}
+
+// note writes down when a call came.
 func (r *refiner) note(body []byte, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.arrived == nil {
 		return
 	}
-	if _, rest, ok := bytes.Cut(body, []byte(`"id":"`)); ok {
-		user, _, _ := bytes.Cut(rest, []byte(`"`))
-		r.arrived[string(user)] = at
+	if _, again := r.arrived[string(body)]; !again {
+		r.arrived[string(body)] = at
 	}
 }

@@ -28,6 +28,8 @@ var scenarios = []struct {
 	{"processor time for 10,000 events in and out", processorTime},
 	{"resident when idle", idle},
 	{"disk for each event of 1 KB", disk},
+	{"500 users with an event a second each", func(ctx context.Context, b *bench) (string, error) { return crowd(ctx, b, 0) }},
+	{"the same while one user sends 50,000 events", func(ctx context.Context, b *bench) (string, error) { return crowd(ctx, b, 50_000) }},
 	{"transformer, 200 events: destination beside each event", transformed("/v0/destinations/refiner", "")},
 	{"transformer, 200 events: compacted", transformed("/v0/destinations/refiner", "json+compactedv1")},
 	{"transformer, 200 events: router", transformed("/routerTransform", "")},
@@ -166,9 +168,7 @@ func drain(ctx context.Context, b *bench, delay time.Duration) (string, error) {
 func latency(ctx context.Context, b *bench) (text string, err error) {
 	const events = 150
 	err = b.withServer(ctx, func(p *tankertest.Process, r *refiner) error {
-		r.mu.Lock()
-		r.arrived = map[string]time.Time{}
-		r.mu.Unlock()
+		r.noteArrivals()
 		sent := make([]time.Time, events)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
@@ -185,7 +185,7 @@ func latency(ctx context.Context, b *bench) (text string, err error) {
 		}
 		took := make([]time.Duration, events)
 		for i := range sent {
-			took[i] = r.arrived["user-"+strconv.Itoa(i)].Sub(sent[i])
+			took[i] = r.arrived[fmt.Sprintf(`{"id":"user-%d","event":"Order Completed"}`, i)].Sub(sent[i])
 		}
 		slices.Sort(took)
 		text = fmt.Sprintf("p50 %s, p99 %s", short(took[events/2]), short(took[events*99/100]))
