@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tanker/internal/journal"
 )
@@ -20,61 +21,46 @@ type parker struct {
 	storing *trouble
 	reading *trouble
 
-	storeFailures, readFailures int // in a row
+	batch         []*item   // that is to be stored
+	again         time.Time // not to be tried before
+	storeFailures int       // in a row
+	readFailures  int
 }
 
 // run works until ctx is cancelled, or until the log is closed or belongs to somebody else. What it has not
 // stored by then stays where it was read.
 func (p *parker) run(ctx context.Context) error {
-	var batch []*item
-	for ctx.Err() == nil {
+	for {
 		wishes := p.wishes.take(nil) // first: the events of a wish were sent before it
-		batch = append(batch, p.parks.take(nil)...)
-		if len(wishes) == 0 && len(batch) == 0 {
-			select {
-			case <-p.woken:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		err := p.store(ctx, batch)
-		if err == nil {
-			batch = nil
-		}
-		for _, r := range wishes {
+		p.batch = append(p.batch, p.parks.take(nil)...)
+		err := p.store(ctx)
+		for _, r := range wishes { // also when nothing can be stored: that may make room
 			err = errors.Join(err, p.recall(ctx, r))
-		}
-		if err == nil {
-			continue
 		}
 		if lost(err) {
 			return err
 		}
-		if len(batch) > 0 {
-			p.pause(ctx)
+		var retry <-chan time.Time
+		if len(p.batch) > 0 {
+			retry = time.After(time.Until(p.again))
+		}
+		select {
+		case <-p.woken:
+		case <-retry:
+		case <-ctx.Done():
+			return nil
 		}
 	}
-	return nil
 }
 
-// pause waits after events could not be stored, but not if some are to be brought back: that may make room.
-func (p *parker) pause(ctx context.Context) {
-	wait, cancel := context.WithTimeout(ctx, logBackoff(p.storeFailures))
-	defer cancel()
-	select {
-	case <-p.woken:
-	case <-wait.Done():
-	}
-}
-
-// store parks events: each user's in order.
-func (p *parker) store(ctx context.Context, items []*item) error {
-	if len(items) == 0 {
+// store parks the batch when it is due: each user's events in order.
+func (p *parker) store(ctx context.Context) error {
+	if len(p.batch) == 0 || time.Now().Before(p.again) {
 		return nil
 	}
 	var all []journal.Parking
 	index := make(map[string]int)
-	for _, it := range items {
+	for _, it := range p.batch {
 		i, known := index[it.key]
 		if !known {
 			i = len(all)
@@ -84,15 +70,16 @@ func (p *parker) store(ctx context.Context, items []*item) error {
 		all[i].Entries = append(all[i].Entries, it.entry)
 	}
 	if err := p.o.Log.Park(ctx, all); err != nil {
+		p.storeFailures++
+		p.again = time.Now().Add(logBackoff(p.storeFailures))
 		if ctx.Err() == nil {
-			p.storeFailures++
 			p.storing.report(ctx, "parking events", err, p.storeFailures)
 		}
 		return err
 	}
-	p.storeFailures = 0
 	p.storing.clear(ctx)
-	p.parked.put(items...)
+	p.parked.put(p.batch...)
+	p.batch, p.again, p.storeFailures = nil, time.Time{}, 0
 	return nil
 }
 

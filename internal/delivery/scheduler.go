@@ -268,7 +268,7 @@ func (s *scheduler) pause(it *item, now instant) {
 
 // place puts a lane that comes from a call where it belongs.
 func (s *scheduler) place(l *lane, now instant) {
-	if l.head != nil {
+	if l.head != nil || l.parked > 0 {
 		if wait := l.calls.wait(now); wait > 0 {
 			s.o.Observer.Waited("user", wait)
 		}

@@ -12,7 +12,7 @@ type Status string
 const (
 	StatusStopped     Status = "stopped"             // Run has not begun or has returned
 	StatusStopping    Status = "stopping"            // finishing the calls under way
-	StatusUnavailable Status = "journal unavailable" // events cannot be read, or outcomes not be stored
+	StatusUnavailable Status = "journal unavailable" // events cannot be read or parked, or outcomes not be stored
 	StatusPaused      Status = "paused"              // an operator has paused it
 	StatusBlocked     Status = "blocked"             // Refiner refuses the API key
 	StatusCircuitOpen Status = "circuit open"        // the calls of everyone fail; Until says when the next probe is due
