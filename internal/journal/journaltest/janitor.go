@@ -120,7 +120,7 @@ func room(t *testing.T, place Place) {
 		j := place.Open(t, func(o *journal.Options) { o.MaxBytes = size })
 		for n := range 4 {
 			all := entries("web", appended, 1)
-			random.Read(body) // which cannot be compressed
+			_, _ = random.Read(body) // which cannot be compressed
 			all[0].Body = fmt.Appendf(nil, `{"random":%q}`, hex.EncodeToString(body))
 			err := j.Append(t.Context(), all)
 			switch {
