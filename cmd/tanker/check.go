@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"tanker/internal/config"
@@ -111,10 +112,25 @@ func check(ctx context.Context, path string, getenv func(string) string, offline
 	for _, p := range c.Warnings {
 		r.Warnings = append(r.Warnings, checkProblem(p))
 	}
-	for _, d := range c.Destinations {
+	for i, d := range c.Destinations {
+		if err := checkScript(d); err != nil {
+			r.Problems = append(r.Problems, checkProblem{Path: fmt.Sprintf("destinations[%d].transformation", i), Message: err.Error()})
+		}
 		r.Destinations = append(r.Destinations, checkKey(ctx, d, offline))
 	}
 	return r, nil
+}
+
+// checkScript starts a destination's transformation, if it has one.
+func checkScript(d config.Destination) error {
+	if d.Transformation == "" {
+		return nil
+	}
+	runner, err := server.StartScript(d.Transformation, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	return runner.Close()
 }
 
 // checkKey asks Refiner about a destination's key.

@@ -70,6 +70,30 @@ func TestCheckOffline(t *testing.T) {
 	}
 }
 
+func TestCheckStartsTransformations(t *testing.T) {
+	configure(t, "https://refiner.example.com")
+	t.Setenv("KEY", refinerKey)
+	text, err := os.ReadFile("tanker.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	withScript := strings.Replace(string(text), "api_key_env", "transformation: t.js, api_key_env", 1)
+	if err := os.WriteFile("tanker.yaml", []byte(withScript), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for script, want := range map[string]string{
+		"export function transformEvent(event) { return event }": "the configuration (tanker.yaml) is right\n",
+		"export function transform(event) { return event }":      "destinations[0].transformation: transformation: t.js exports no function transformEvent",
+	} {
+		if err := os.WriteFile("t.js", []byte(script), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := tanker(t, "check", "--offline"); !strings.Contains(got.stdout, want) || (got.code == 0) != strings.Contains(want, "right") {
+			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+}
+
 func TestCheckShowsProblems(t *testing.T) {
 	configure(t, "nowhere")
 	t.Setenv("KEY", "")

@@ -15,6 +15,7 @@ import (
 
 	"tanker/event"
 	"tanker/internal/backfill"
+	"tanker/internal/transform"
 )
 
 const importHelp = `Usage: tanker import [FLAGS] FILE
@@ -55,10 +56,19 @@ func runImport(ctx context.Context, args []string, stdin io.Reader, stdout, stde
 	if err != nil {
 		return err
 	}
-	mapper, err := f.mapper(stderr)
+	chain, err := f.chain(stderr)
 	if err != nil {
 		return err
 	}
+	if f.script != "" {
+		runner, err := startScript(f.script, stderr)
+		if err != nil {
+			return fmt.Errorf("import: %w", err)
+		}
+		defer runner.Close()
+		chain.Script = runner
+	}
+	mapper := transform.Entries{Chain: chain, Destination: f.destinationName()}
 	im := &importer{importFlags: f, out: stdout, progress: stderr, shown: time.Now()}
 	im.checker = &backfill.Checker{Mapper: mapper, Progress: im.checked}
 	if f.path == "-" {

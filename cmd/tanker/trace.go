@@ -121,6 +121,9 @@ func (p *tracePrinter) fate(e *history.Traced, f *history.Fate) {
 	}
 	if path != "" && f.Outcome != journal.Filtered && f.Outcome != journal.Rejected && f.CarriedBy == 0 {
 		p.call(method, path, body)
+		if f.Mapping.Calls > 1 {
+			p.linef("  one of the %d calls that the transformation makes of it", f.Mapping.Calls)
+		}
 	}
 	if f.Outcome == journal.Dead {
 		p.letter(e, f)

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -45,7 +46,7 @@ after the other, and what becomes of them is in NAME.expected.json: the lines ab
 --update writes these files. All events of a case are accepted at 2026-01-01T00:00:00Z.
 
 Settings are the ones of a destination in tanker.yaml (--config, which needs none of the keys that it
-names), its filter among them, or those of a RudderStack destination (--settings FILE, with its Config in JSON:
+names), its filter and its transformation among them, or those of a RudderStack destination (--settings FILE, with its Config in JSON:
 {"userAttributesMapping":[{"from":"age","to":"years"}],"accountAttributesMapping":[]}).`
 
 // transformFlags is what the command line of transform says.
@@ -62,20 +63,18 @@ func runTransform(ctx context.Context, args []string, stdin io.Reader, stdout, s
 	if err != nil {
 		return err
 	}
-	mapper, err := f.mapper(stderr)
+	chain, err := f.chain(stderr)
 	if err != nil {
 		return err
 	}
-	o := transform.Options{Mapper: mapper, Source: "source", Destination: f.destinationName(), Log: func(line string) {
-		fmt.Fprintln(stderr, "log:", line)
-	}}
+	o := transform.Options{Mapper: chain.Mapper, Check: chain.Check, Source: "source", Destination: f.destinationName()}
 	if f.script != "" {
-		runner, err := startScript(f.script)
+		runner, err := startScript(f.script, stderr)
 		if err != nil {
-			return err
+			return fmt.Errorf("transform: %w", err)
 		}
 		defer runner.Close()
-		o.Script = runner
+		o.Script, o.Log = runner, func(line string) { fmt.Fprintln(stderr, "log:", line) }
 	}
 	if f.test != "" {
 		return runCases(ctx, f.test, cases{options: o, update: f.update, out: stdout})
@@ -83,16 +82,9 @@ func runTransform(ctx context.Context, args []string, stdin io.Reader, stdout, s
 	return f.transform(ctx, stdin, stdout, o)
 }
 
-// startScript starts what runs a transformation.
-func startScript(path string) (*script.Runner, error) {
-	source, err := script.Load(path)
-	if err == nil {
-		var runner *script.Runner
-		if runner, err = script.New(script.Options{Source: source}); err == nil {
-			return runner, nil
-		}
-	}
-	return nil, fmt.Errorf("transform: %w", err)
+// startScript starts a transformation, which tells of trouble with its process on stderr.
+func startScript(path string, stderr io.Writer) (*script.Runner, error) {
+	return server.StartScript(path, slog.New(slog.NewTextHandler(stderr, nil)))
 }
 
 func (f *transformFlags) transform(ctx context.Context, stdin io.Reader, stdout io.Writer, o transform.Options) error {
@@ -179,28 +171,25 @@ func (f *transformFlags) destinationName() string {
 	return "refiner"
 }
 
-// mapper makes the mapper that the flags ask for, and warns of what it will not carry out.
-func (f *transformFlags) mapper(stderr io.Writer) (transform.Mapper, error) {
-	m, warnings, err := f.newMapper()
-	if err != nil {
-		return nil, err
-	}
+// chain makes what the flags ask for, apart from the script, and warns of what will not be carried out.
+func (f *transformFlags) chain(stderr io.Writer) (transform.Chain, error) {
+	c, warnings, err := f.newChain()
 	for _, warning := range warnings {
 		fmt.Fprintln(stderr, "tanker: warning:", warning)
 	}
-	return m, nil
+	return c, err
 }
 
-// newMapper makes a destination's mapper with its filter, or without a destination a mapper alone.
-func (f *transformFlags) newMapper() (transform.Mapper, []string, error) {
+// newChain takes a destination's filter and mapping, or without a destination a mapping alone.
+func (f *transformFlags) newChain() (transform.Chain, []string, error) {
 	if f.config != "" {
-		return f.destinationMapper()
+		return f.destinationChain()
 	}
 	var s mapping.Settings
 	if f.settings != "" {
 		var err error
 		if s, err = readSettings(f.settings); err != nil {
-			return nil, nil, err
+			return transform.Chain{}, nil, err
 		}
 	}
 	if f.profile != "" {
@@ -208,29 +197,34 @@ func (f *transformFlags) newMapper() (transform.Mapper, []string, error) {
 	}
 	m, err := mapping.New(s)
 	if err != nil {
-		return nil, nil, usagef("transform", "transform: %w", err)
+		return transform.Chain{}, nil, usagef("transform", "transform: %w", err)
 	}
-	return m, m.Warnings(), nil
+	return transform.Chain{Mapper: m}, m.Warnings(), nil
 }
 
-// destinationMapper is what becomes of events on their way to a destination of the configuration.
-func (f *transformFlags) destinationMapper() (transform.Mapper, []string, error) {
+// destinationChain is what becomes of events on their way to a destination of the configuration. Its transformation
+// is used if no other one is given.
+func (f *transformFlags) destinationChain() (transform.Chain, []string, error) {
 	c, err := config.LoadWithoutSecrets(f.config)
 	if err != nil {
-		return nil, nil, err
+		return transform.Chain{}, nil, err
 	}
 	d, err := f.choose(c.Destinations)
 	if err != nil {
-		return nil, nil, err
+		return transform.Chain{}, nil, err
 	}
+	f.destination = d.Name
 	if f.profile != "" {
 		d.Profile = f.profile
 	}
-	m, warnings, err := server.NewMapper(d)
-	if err != nil {
-		return nil, nil, usagef("transform", "transform: %w", err)
+	if f.script == "" {
+		f.script = d.Transformation
 	}
-	return m, warnings, nil
+	chain, warnings, err := server.NewChain(d)
+	if err != nil {
+		return transform.Chain{}, nil, usagef("transform", "transform: %w", err)
+	}
+	return chain, warnings, nil
 }
 
 // readSettings reads the renames of a RudderStack destination.

@@ -206,6 +206,10 @@ type Destination struct {
 	// The upstream profile always sends a form.
 	Encoding string `yaml:"encoding"`
 
+	// Transformation is a file with a RudderStack transformation, in JavaScript, that gets each event before it is
+	// mapped. None by default.
+	Transformation string `yaml:"transformation"`
+
 	// UserAttributes renames traits of users before they are sent.
 	UserAttributes []Rename `yaml:"user_attributes"`
 

@@ -93,7 +93,7 @@ func (c *Config) anchor(folder string) {
 		paths = append(paths, &c.Sources[i].WriteKeyFile)
 	}
 	for i := range c.Destinations {
-		paths = append(paths, &c.Destinations[i].APIKeyFile)
+		paths = append(paths, &c.Destinations[i].APIKeyFile, &c.Destinations[i].Transformation)
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {

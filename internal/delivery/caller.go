@@ -37,7 +37,10 @@ func (c *caller) call(it *item) {
 	v := c.judge(it, begun, took, err)
 	if err == nil {
 		v.status = answer.Status
-		if it.entry.ReplayOf == 0 { // the age of a replay says nothing of how fast delivery is
+		if len(it.more) > 0 {
+			v.action, v.kind = actNext, ""
+		}
+		if it.entry.ReplayOf == 0 && v.action == actFinish { // the age of a replay says nothing of how fast delivery is
 			c.observe(it, begun.Add(took))
 		}
 	}

@@ -32,6 +32,7 @@ const (
 	actBlock                 // the destination refuses everything; it was not tried
 	actAgain                 // the same call again as soon as calls are made; it was not tried
 	actSplit                 // its own call, without what it carried; that was not tried
+	actNext                  // the event's next call
 	actAbandon               // the worker is being stopped; nothing is known
 )
 

@@ -29,6 +29,13 @@
 // One goroutine, the scheduler, owns all that decides: lanes, limits, places. So there are no locks on the
 // way of an event but those of a few mailboxes.
 //
+// # Several calls of one event
+//
+// A Transformer may make several calls of an event, all of one user. They are made one after the other, from the head of the
+// lane, each counted and limited like any other call, and the event has its outcome after the last, or with the first that
+// is refused for good. An event some of whose calls have been made is not parked. But only outcomes are on disk: after a
+// crash or a stop in the middle, all calls of the event are made again. They are neither merged nor skipped.
+//
 // # Parking
 //
 // Events that must wait because of their user do not stay in memory. They are parked: the parker moves them to a place

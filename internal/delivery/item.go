@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tanker/internal/journal"
+	"tanker/mapping"
 	"tanker/refiner"
 )
 
@@ -17,6 +18,8 @@ type item struct {
 
 	entry journal.Entry   // Body is the item's own copy; Retry is kept up to date
 	call  refiner.Request // what the mapping made of it
+	more  []mapping.Call  // the calls that the event needs after this one
+	made  int             // how many of its calls have succeeded
 	typ   string          // of the message
 	tried []journal.Attempt
 	size  int

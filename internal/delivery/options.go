@@ -70,6 +70,16 @@ type Mapper interface {
 	Map(e *event.Event) (mapping.Call, error)
 }
 
+// Transformer is a Mapper that may make several calls of one event, and needs to know more than the event for it. It is
+// used by several goroutines.
+type Transformer interface {
+	Mapper
+
+	// Calls makes one call or more of an event, or a *mapping.Refusal. Any other error means that nothing is known of
+	// the event yet, and comes only when ctx has ended.
+	Calls(ctx context.Context, entry *journal.Entry, e *event.Event) ([]mapping.Call, error)
+}
+
 // Client makes calls. Its errors are *refiner.Error; any other is taken for trouble that passes. Both methods must
 // return soon after ctx is cancelled, and in a bounded time at any rate.
 type Client interface {
@@ -82,7 +92,7 @@ type Options struct {
 	// Name of the destination. Required.
 	Name string
 
-	// Log, Mapper and Client are required.
+	// Log, Mapper and Client are required. A Mapper that is a Transformer is used as one.
 	Log    Log
 	Mapper Mapper
 	Client Client
@@ -105,7 +115,7 @@ type Options struct {
 	KeyPerMinute, UserPerMinute int
 
 	// MaxConcurrency is the most calls that may be made and not yet have their outcome on disk. So many
-	// calls at most are made again after a crash. Defaults to 256.
+	// calls at most are made again after a crash, apart from those before them of events with several. Defaults to 256.
 	MaxConcurrency int
 
 	// WindowEvents and WindowBytes bound the events held in memory: reading stops while either is reached, so it is

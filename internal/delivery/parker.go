@@ -94,7 +94,10 @@ func (p *parker) recall(ctx context.Context, r *recall) error {
 			break
 		}
 		for _, e := range entries {
-			it := p.reader.item(e)
+			it := p.reader.item(ctx, e)
+			if ctx.Err() != nil {
+				return ctx.Err() // the event may not have been mapped
+			}
 			it.parked = true
 			r.items = append(r.items, it)
 			size += it.size

@@ -145,14 +145,15 @@ func (s *scheduler) mayPark(l *lane, now instant) bool {
 }
 
 // evict moves a lane's events out of memory, as far as the order allows: what was brought back is let go, the log has it.
-// The rest is parked. The first event stays unless it waits.
+// The rest is parked. The first event stays unless it waits, and if some of its calls have been made: they would be made
+// again.
 func (s *scheduler) evict(l *lane, now instant) {
 	if l.head == nil || !s.mayPark(l, now) {
 		return
 	}
 	at := l.ready(now)
 	keep := l.stuck()
-	if keep == nil && (l.busy || at <= now) {
+	if keep == nil && (l.busy || at <= now || l.head.made > 0) {
 		keep = l.head
 	}
 	if keep == nil {

@@ -59,7 +59,10 @@ func (r *reader) hand(ctx context.Context, entries []journal.Entry) {
 		for len(entries) > 0 && (len(portion) < handOverEvents && size < handOverBytes || r.runsOn(portion)) {
 			it := &item{entry: entries[0], told: entries[0].Parked}
 			if it.told == nil {
-				it = r.item(entries[0])
+				it = r.item(ctx, entries[0])
+			}
+			if ctx.Err() != nil {
+				return // the event may not have been mapped
 			}
 			portion = append(portion, it)
 			size += it.size
@@ -81,22 +84,25 @@ func (r *reader) runsOn(portion []*item) bool {
 	return r.o.Merge != nil && (typ == "identify" || typ == "group") && len(portion) < handOverEvents+mostCarried
 }
 
-// item maps an entry. Its body is copied: it would otherwise keep the whole pack in memory for as long as the event
+// item maps an entry; what it is if ctx has ended is of no use. Its body is copied: it would otherwise keep the whole pack in memory for as long as the event
 // waits.
-func (r *reader) item(e journal.Entry) *item {
+func (r *reader) item(ctx context.Context, e journal.Entry) *item {
 	it := &item{entry: e, typ: e.Type}
 	it.entry.Body = bytes.Clone(e.Body)
-	r.mapTo(it)
+	r.mapTo(ctx, it)
 	if !it.callable() {
 		r.log(it)
 	}
 	it.size = itemOverhead + len(it.entry.Body) + len(it.call.Body)
+	for _, call := range it.more {
+		it.size += len(call.Body)
+	}
 	return it
 }
 
 // mapTo sets the item's call, or its verdict if there is nothing to call. An event that breaks the mapping must not
 // break the worker, which would meet it again after every restart.
-func (r *reader) mapTo(it *item) {
+func (r *reader) mapTo(ctx context.Context, it *item) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.o.Logger.Error("mapping broke down over an event: please report this",
@@ -117,19 +123,36 @@ func (r *reader) mapTo(it *item) {
 		e = e.WithType(it.entry.Type)
 	}
 	it.typ = e.Type()
-	call, err := r.o.Mapper.Map(e)
+	calls, err := r.calls(ctx, it, e)
 	if err != nil {
 		it.verdict = refused(err)
 		return
 	}
-	it.call = refiner.Request{Method: call.Method, Path: call.Path, Body: call.Body, Form: call.Form}
-	it.key = call.UserKey()
+	it.call, it.more = asRequest(calls[0]), calls[1:]
+	it.key = calls[0].UserKey()
 	if it.key == "" {
 		it.key = e.UserKey()
 	}
-	if r.o.SkipUnchanged > 0 {
-		it.effect = effectOf(call, it.key)
+	it.alone = len(it.more) > 0
+	switch {
+	case r.o.SkipUnchanged == 0:
+	case it.alone:
+		it.effect = unknownEffect(it.key)
+	default:
+		it.effect = effectOf(calls[0], it.key)
 	}
+}
+
+func (r *reader) calls(ctx context.Context, it *item, e *event.Event) ([]mapping.Call, error) {
+	if t, ok := r.o.Mapper.(Transformer); ok {
+		return t.Calls(ctx, &it.entry, e)
+	}
+	call, err := r.o.Mapper.Map(e)
+	return []mapping.Call{call}, err
+}
+
+func asRequest(call mapping.Call) refiner.Request {
+	return refiner.Request{Method: call.Method, Path: call.Path, Body: call.Body, Form: call.Form}
 }
 
 // log writes the one line of an event that is not called. The refusal's sentence may quote the event, so it stays out.

@@ -253,6 +253,10 @@ func (s *scheduler) settle(it *item, now instant) {
 		s.place(l, now)
 	case actSplit:
 		s.lanes.putBack(l, now)
+	case actNext:
+		it.call, it.more = asRequest(it.more[0]), it.more[1:]
+		it.made++
+		s.lanes.putBack(l, now)
 	}
 }
 

@@ -44,6 +44,11 @@ func effectOf(call mapping.Call, user string) *effect {
 	return e
 }
 
+// unknownEffect is that of several calls: they may set anything.
+func unknownEffect(user string) *effect {
+	return &effect{user: digestOf([]byte(user)), contact: true, account: true}
+}
+
 // known are the calls whose effect is still there, as far as the calls of the same user tell: for each contact one
 // that set its traits, and one that set its account. A call that equals one of them changes nothing.
 type known struct {

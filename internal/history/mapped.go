@@ -1,6 +1,7 @@
 package history
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,13 @@ type Mapper interface {
 	Map(e *event.Event) (mapping.Call, error)
 }
 
+// Transformer is a Mapper that may make several calls of one event, and needs to know more than the event for it. Package
+// delivery has the same.
+type Transformer interface {
+	Mapper
+	Calls(ctx context.Context, entry *journal.Entry, e *event.Event) ([]mapping.Call, error)
+}
+
 // Mapped is what the mapping, as it is configured now, makes of an event: a call, or a reason why there is none.
 type Mapped struct {
 	Type string `json:"type"`
@@ -26,6 +34,7 @@ type Mapped struct {
 	Method string          `json:"method,omitempty"`
 	Path   string          `json:"path,omitempty"` // empty if there is no call
 	Body   json.RawMessage `json:"body,omitempty"`
+	Calls  int             `json:"calls,omitempty"` // how many there are, if there are several; the first one is shown
 
 	Kind    journal.Kind `json:"kind,omitempty"` // filtered, rejected or dead, if there is no call
 	Reason  string       `json:"reason,omitempty"`
@@ -53,7 +62,7 @@ func Map(m Mapper, entry *journal.Entry) (mapped Mapped) {
 			mapped.Kind, mapped.Reason, mapped.Message = journal.Dead, reasonMapping, "the mapping breaks down over this event"
 		}
 	}()
-	call, err := m.Map(e)
+	calls, err := callsOf(m, entry, e)
 	if err != nil {
 		mapped.Kind, mapped.Reason, mapped.Message = journal.Rejected, reasonMapping, err.Error()
 		if refusal, ok := errors.AsType[*mapping.Refusal](err); ok {
@@ -61,11 +70,23 @@ func Map(m Mapper, entry *journal.Entry) (mapped Mapped) {
 		}
 		return mapped
 	}
+	call := calls[0]
 	mapped.Method, mapped.Path, mapped.Body = call.Method, call.Path, call.Body
+	if len(calls) > 1 {
+		mapped.Calls = len(calls)
+	}
 	if key := call.UserKey(); key != "" {
 		mapped.User = key
 	}
 	return mapped
+}
+
+func callsOf(m Mapper, entry *journal.Entry, e *event.Event) ([]mapping.Call, error) {
+	if t, ok := m.(Transformer); ok {
+		return t.Calls(context.Background(), entry, e) // a script's time is bounded
+	}
+	call, err := m.Map(e)
+	return []mapping.Call{call}, err
 }
 
 // parse reads an event as it was accepted.

@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -45,6 +46,10 @@ func TestMap(t *testing.T) {
 			"nobody", "track", `{"anonymousId":"a","event":"E"}`, m,
 			history.Mapped{Type: "track", User: "a", Kind: journal.Rejected, Reason: "no_identity"},
 		},
+		{
+			"several calls", "track", `{"userId":"u","event":"E"}`, twice{m},
+			history.Mapped{Type: "track", User: "u", Method: "POST", Path: "/v1/track-event", Body: []byte(`{"id":"u","event":"E"}`), Calls: 2},
+		},
 		{"no event", "track", `[`, m, history.Mapped{Type: "track", Kind: journal.Rejected, Reason: "malformed"}},
 		{"a bug", "track", `{"userId":"u"}`, broken{}, history.Mapped{Type: "track", User: "u", Kind: journal.Dead, Reason: "mapping_failed"}},
 	} {
@@ -84,4 +89,12 @@ func TestEdit(t *testing.T) {
 			t.Errorf("%q: %v, %s", bad, err, e.Body)
 		}
 	}
+}
+
+// twice makes two calls of each event.
+type twice struct{ history.Mapper }
+
+func (m twice) Calls(_ context.Context, _ *journal.Entry, e *event.Event) ([]mapping.Call, error) {
+	call, err := m.Map(e)
+	return []mapping.Call{call, call}, err
 }

@@ -65,9 +65,11 @@ func (s *server) change(ctx context.Context, c *config.Config) error {
 // rehearse makes what can be made of a configuration while another is in use.
 func (s *server) rehearse(c *config.Config) error {
 	for _, d := range c.Destinations {
-		if _, _, err := NewMapper(d); err != nil {
+		_, _, stop, err := newMapper(d, s.log)
+		if err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
+		_ = stop() // it has shown that it starts
 		client, err := NewClient(d, s.options.Version.Version)
 		if err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)

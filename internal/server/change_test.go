@@ -189,6 +189,8 @@ func TestChangeThatCannotBeUsedChangesNothing(t *testing.T) {
 	r := startChangeable(t, c)
 	broken := changed(c, func(c *config.Config) { c.Destinations[0].Profile = "none"; c.Sources[0].Name = "other" })
 	r.change(t, broken, "the new configuration cannot be used, the one before stays")
+	scripted := changed(c, func(c *config.Config) { c.Destinations[0].Transformation = withScript(t, "no JavaScript") })
+	r.change(t, scripted, "the new configuration cannot be used, the one before stays")
 	// What is only found out while it is put to use: a name that no cursor can have.
 	unusable := changed(c, func(c *config.Config) { c.Destinations[0].Name = "no name"; c.Sources[0].Name = "other" })
 	r.change(t, unusable, "the new configuration cannot be used, the one before is back")

@@ -64,10 +64,11 @@ func cursorOptions(c *config.Config, d config.Destination) journal.CursorOptions
 
 // addMapper makes what becomes of the destination's events.
 func (f *fleet) addMapper(l *line) error {
-	m, warnings, err := NewMapper(l.config)
+	m, warnings, stop, err := newMapper(l.config, f.log)
 	if err != nil {
 		return err
 	}
+	f.crew.onStop(stop)
 	for _, warning := range warnings {
 		f.log.Warn(warning, "destination", l.config.Name)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"tanker/event"
 	"tanker/internal/script"
 	"tanker/mapping"
 )
@@ -21,10 +22,14 @@ type Script interface {
 	Transform(ctx context.Context, in script.Input) (script.Output, error)
 }
 
-// Chain makes calls of events: first by a transformation, then by the mapping.
+// Chain makes calls of events: by a transformation, and then by the mapping.
 type Chain struct {
 	Script Script // nil if there is no transformation
 	Mapper Mapper // required
+
+	// Check, if there is one, may refuse an event before it is transformed, with a *mapping.Refusal. What it looks at
+	// may be gone afterwards.
+	Check func(e *event.Event) error
 }
 
 // Calls are the calls that an event becomes, and what the transformation logged. Without an error there is at least one
@@ -34,9 +39,17 @@ type Chain struct {
 // yet. An event becomes all of its calls or none: if one of several events is rejected, so is the whole; those that are
 // filtered are left out.
 func (c Chain) Calls(ctx context.Context, in script.Input) (calls []mapping.Call, log []string, err error) {
+	if c.Check != nil {
+		if err := c.Check(in.Event); err != nil {
+			return nil, nil, err
+		}
+	}
 	if c.Script == nil {
 		call, err := c.Mapper.Map(in.Event)
-		return []mapping.Call{call}, nil, err
+		if err != nil {
+			return nil, nil, err
+		}
+		return []mapping.Call{call}, nil, nil
 	}
 	out, err := c.Script.Transform(ctx, in)
 	if failed, ok := errors.AsType[*script.Failure](err); ok {

@@ -69,7 +69,7 @@ func TestChain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			calls, log, err := Chain{test.script, documented(t)}.Calls(t.Context(), script.Input{Event: e})
+			calls, log, err := Chain{Script: test.script, Mapper: documented(t)}.Calls(t.Context(), script.Input{Event: e})
 			var got []string
 			for _, call := range calls {
 				got = append(got, string(call.Body))

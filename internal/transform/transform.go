@@ -33,8 +33,9 @@ type Options struct {
 	Mapper Mapper       // required
 	Limits event.Limits // of each line; zero fields mean the defaults of package event
 
-	// Script, if there is one, transforms each event before it is mapped.
+	// Script, if there is one, transforms each event before it is mapped, unless Check refuses it; see Chain.
 	Script Script
+	Check  func(e *event.Event) error
 
 	// Source and Destination are the names that the script is told.
 	Source, Destination string
@@ -61,7 +62,7 @@ func (c Counts) Total() int { return c.Calls + c.Rejected + c.Filtered }
 func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) (Counts, error) {
 	lines := ndjson.NewReader(in, o.Limits.MaxBytes)
 	w := bufio.NewWriterSize(out, 64<<10)
-	t := transformer{o: o, chain: Chain{o.Script, o.Mapper}}
+	t := transformer{o: o, chain: Chain{o.Script, o.Mapper, o.Check}}
 	for ctx.Err() == nil {
 		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
