@@ -40,7 +40,7 @@ func crowd(ctx context.Context, b *bench, flood int) (text string, err error) {
 // floodUser sends events of one user in batches of 100.
 func floodUser(ctx context.Context, p *tankertest.Process, events int) error {
 	l := loadFor(p)
-	l.conns, l.batch, l.events, l.users = 4, 100, int64(events), 1
+	l.conns, l.batch, l.events, l.users = 1, 20, int64(events), 1
 	if events == 0 {
 		return nil
 	}
