@@ -19,7 +19,7 @@ func crowd(ctx context.Context, b *bench, flood int) (text string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer r.stop(ctx)
+	defer func() { _ = r.stop(ctx) }() // the measurement is over
 	r.noteArrivals()
 	p, err := b.start(ctx, r.url, "    limits: {key_per_minute: 0, user_per_minute: 100}\n")
 	if err != nil {
