@@ -21,7 +21,7 @@ func TestBombs(t *testing.T) {
 		{"endless promises", "\nconst f = () => Promise.resolve().then(f); return f()", `stopped after 100ms of processor time`},
 		{"an expression that backtracks", "\nreturn { ok: /^(?=a)(a+)+$/.test('a'.repeat(40) + 'b') }", `^t\.js: stopped after 100ms of processor time, inside of a built-in function$`},
 		{"a list that grows", "\nconst list = []; for (;;) list.push({ a: [1, 2, 3], b: 'x' + list.length })", `stopped`},
-		{"a text that doubles", "\nlet s = 'x'; for (;;) s += s", `stopped`},
+		{"a text that doubles", "\nlet s = 'x'; for (;;) s += s", `stopped|it needs more than 64 MB of memory|ended twice`},
 		{"one giant text", "\nreturn { s: 'x'.repeat(2 ** 30) }", `it needs more than 64 MB of memory|ended twice`},
 		{"one giant list", "\nreturn { s: new Array(2 ** 28).fill(0) }", `stopped`},
 		{"a giant buffer", "\nreturn { s: new Uint8Array(2 ** 30).length }", `it needs more than 64 MB of memory|ended twice`},

@@ -75,7 +75,7 @@ func TestLostOutcomes(t *testing.T) {
 			t.Run(stream+" "+name, func(t *testing.T) {
 				inRounds(t, func(t *testing.T) {
 					tr := tornTrial(t)
-					tr.watch.takesBack = true
+					tr.watch.takesBack.Store(true)
 					tr.kills += 20 // what the lost record says is repeated
 					tearNewest(t, tr, stream, tear)
 					tr.start()
@@ -100,7 +100,7 @@ func TestLostEvents(t *testing.T) {
 					if !delivered {
 						tr.refiner.goAway()
 					}
-					tr.watch.takesBack = true
+					tr.watch.takesBack.Store(true)
 					tr.send(5, 0)
 					if delivered {
 						tr.await("everything is delivered", time.Minute, tr.idle)

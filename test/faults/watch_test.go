@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ type watch struct {
 	traffic *traffic
 	most    int64 // memory that it may take, in bytes
 
-	takesBack bool // what was written down may be lost; set while no Tanker runs that has lost it
+	takesBack atomic.Bool // what was written down may be lost; set while no Tanker runs that has lost it
 
 	memory int64 // the most that was resident, in bytes
 	files  int   // the most that were open
@@ -91,7 +92,7 @@ func (w *watch) totals(ctx context.Context) error {
 	}
 	before := w.last
 	w.last = d
-	if w.takesBack {
+	if w.takesBack.Load() {
 		answered, before = 0, admin.DestinationStatus{}
 	}
 	switch {
