@@ -162,6 +162,8 @@ func explainStart(err error) error {
 		return withHint(err, "another Tanker runs with this data directory: stop it, or set data_dir (TANKER_DATA_DIR) to another")
 	case strings.HasPrefix(err.Error(), "listen: "):
 		return withHint(err, "choose another port with listen in the configuration, or TANKER_LISTEN")
+	case strings.HasPrefix(err.Error(), "transformer.listen: "):
+		return withHint(err, "choose another port with transformer.listen in the configuration")
 	case strings.HasPrefix(err.Error(), "admin.listen: "):
 		return withHint(err, "choose another port with admin.listen in the configuration, or TANKER_ADMIN_LISTEN")
 	}

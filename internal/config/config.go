@@ -40,6 +40,9 @@ type Config struct {
 	// Workspace takes both from a file of RudderStack's instead.
 	Workspace Workspace `yaml:"workspace"`
 
+	// Transformer is a port for rudder-server, for those who keep that. Off by default.
+	Transformer Transformer `yaml:"transformer"`
+
 	// StopTimeout is how long a stopping server waits for what has begun: half of it for requests of SDKs,
 	// the other half for calls to Refiner. A call that has not ended by then is repeated after the next
 	// start. Default 20s.
@@ -66,6 +69,31 @@ type Workspace struct {
 	// IgnoreTransformations permits destinations with transformations, which cannot be carried out because the file has
 	// only their ids: events go to Refiner as they are sent. Default false: such a file is refused.
 	IgnoreTransformations bool `yaml:"ignore_transformations"`
+}
+
+// Transformer takes the place of RudderStack's transformer for Refiner. It has nothing to do with the sources and the
+// destinations of this configuration: rudder-server sends its own along with each event.
+type Transformer struct {
+	// Enabled opens the port. Default false.
+	Enabled bool `yaml:"enabled"`
+
+	// Listen is the port's address. Default 127.0.0.1:9090. There is no authentication: only rudder-server should
+	// reach it.
+	Listen string `yaml:"listen"`
+
+	// Profile is how events become requests: upstream, as RudderStack's transformer does it, or documented. Default
+	// upstream.
+	Profile string `yaml:"profile"`
+
+	// Endpoint is where Refiner's API is. Default https://api.refiner.io.
+	Endpoint string `yaml:"endpoint"`
+
+	// UpstreamTransformer is the URL of the transformer that gets every request that is not for Refiner. Default none:
+	// they are answered 404.
+	UpstreamTransformer string `yaml:"upstream_transformer"`
+
+	// MaxMemory is how much memory all requests take together; beyond it they are answered 503. Default 256MiB.
+	MaxMemory Size `yaml:"max_memory"`
 }
 
 // TLS names a certificate and its key, both PEM files. Both are set or neither is.

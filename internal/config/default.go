@@ -17,6 +17,9 @@ func Default() *Config {
 			MaxBody: 4_096_000, MaxBatchEvents: 20_000, MaxEventDepth: 64, MaxEventKeys: 10_000,
 			MaxRequests: 50_000, MaxMemory: 256 << 20,
 		},
+		Transformer: Transformer{
+			Listen: "127.0.0.1:9090", Profile: "upstream", Endpoint: "https://api.refiner.io", MaxMemory: 256 << 20,
+		},
 		Journal: Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 256 << 20},
 		Log:     Log{Level: "info", Format: "text"},
 

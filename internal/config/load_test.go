@@ -80,6 +80,7 @@ stop_timeout: 1m
 workspace: {endpoint: "http://127.0.0.1:1", server_side_event_filtering: true, ignore_transformations: true}
 admin: {listen: "[::1]:81", token_file: token}
 gateway: {max_body: 1MiB, max_batch_events: 7, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5, max_memory: 32MiB}
+transformer: {enabled: true, listen: ":82", profile: documented, endpoint: "http://127.0.0.1:2", upstream_transformer: "http://127.0.0.1:3", max_memory: 64MiB}
 journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 1MiB}
 log: {level: debug, format: json}
 sources:
@@ -134,6 +135,9 @@ destinations:
 		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29, MinFree: 1 << 20},
 		Log:     config.Log{Level: "debug", Format: "json"},
 
+		Transformer: config.Transformer{
+			Enabled: true, Listen: ":82", Profile: "documented", Endpoint: "http://127.0.0.1:2", UpstreamTransformer: "http://127.0.0.1:3", MaxMemory: 64 << 20,
+		},
 		Workspace: config.Workspace{Endpoint: "http://127.0.0.1:1", ServerSideEventFiltering: true, IgnoreTransformations: true},
 		Sources: []config.Source{
 			{Name: "web", WriteKeyFile: "keys/web", WriteKey: config.NewSecret("wk"), Destinations: []string{}},
@@ -252,27 +256,30 @@ admin:
 func TestLoadRefuses(t *testing.T) {
 	with := func(text string) string { return smallest + text }
 	for name, test := range map[string]struct{ text, want string }{
-		"no YAML":        {"sources: [", "tanker.yaml:1: is no valid YAML: "},
-		"two documents":  {with("---\n" + smallest), "tanker.yaml: has 2 documents"},
-		"a list":         {"- a\n- b", "wants a section of keys, not a list"},
-		"nothing":        {"", "tanker.yaml: sources: there is none"},
-		"an anchor":      {with("listen: &a :80"), "tanker.yaml:6: listen: anchors, aliases and tags are not understood"},
-		"a merge":        {with("log:\n  <<: {level: debug}"), "tanker.yaml:7: log.<<: there is no such key"},
-		"no value":       {with("listen:"), "tanker.yaml:6: listen: wants a text, not nothing"},
-		"no list":        {with("destinations2: 1"), "tanker.yaml:6: destinations2: there is no such key: did you mean destinations?"},
-		"names alone":    {strings.Replace(smallest, "wk-web", "wk-web, destinations: production", 1), "sources[0].destinations: wants a list such as [a, b], not a single value"},
-		"a far key":      {with("kafka: {}"), "tanker.yaml:6: kafka: there is no such key: the ones here are listen, data_dir, tls, admin,"},
-		"the same key":   {strings.Replace(smallest, "api_key_env: KEY}", "api_key_env: KEY}\n  - {name: b, api_key_env: KEY}", 1), "destinations[1]: has the same API key as destinations[0]"},
-		"an empty key":   {strings.Replace(smallest, "wk-web", `""`, 1), "sources[0]: has no write key"},
-		"a colon":        {strings.Replace(smallest, "wk-web", "a:b", 1), "sources[0]: the write key has a colon in it"},
-		"the same port":  {with("admin: {listen: '127.0.0.1:8080'}"), "tanker.yaml:6: admin.listen: is the same address as listen"},
-		"half of TLS":    {with("tls: {cert_file: a}"), "tanker.yaml:6: tls: needs both cert_file and key_file"},
-		"TLS not there":  {with("tls: {cert_file: a, key_file: b}"), "tanker.yaml:6: tls: the certificate cannot be used: open a: no such file"},
-		"a weak token":   {with("admin: {token_env: WEAK}"), "tanker.yaml:6: admin: the token is too short"},
-		"a secret URL":   {strings.Replace(smallest, "KEY}", "KEY, endpoint: 'https://me:pw@x.io'}", 1), "must have no user, query or fragment"},
-		"a huge size":    {with("gateway: {max_body: 9999999999TiB}"), `"9999999999TiB" is no size`},
-		"a negative one": {with("journal: {retention: -1h}"), `"-1h" is no duration`},
-		"a small log":    {with("journal: {max_bytes: 1KiB}"), "tanker.yaml:6: journal.max_bytes: 1KiB is out of range: it goes from 64MiB to 1024TiB"},
+		"no YAML":       {"sources: [", "tanker.yaml:1: is no valid YAML: "},
+		"two documents": {with("---\n" + smallest), "tanker.yaml: has 2 documents"},
+		"a list":        {"- a\n- b", "wants a section of keys, not a list"},
+		"nothing":       {"", "tanker.yaml: sources: there is none"},
+		"an anchor":     {with("listen: &a :80"), "tanker.yaml:6: listen: anchors, aliases and tags are not understood"},
+		"a merge":       {with("log:\n  <<: {level: debug}"), "tanker.yaml:7: log.<<: there is no such key"},
+		"no value":      {with("listen:"), "tanker.yaml:6: listen: wants a text, not nothing"},
+		"no list":       {with("destinations2: 1"), "tanker.yaml:6: destinations2: there is no such key: did you mean destinations?"},
+		"names alone":   {strings.Replace(smallest, "wk-web", "wk-web, destinations: production", 1), "sources[0].destinations: wants a list such as [a, b], not a single value"},
+		"a far key":     {with("kafka: {}"), "tanker.yaml:6: kafka: there is no such key: the ones here are listen, data_dir, tls, admin,"},
+		"the same key":  {strings.Replace(smallest, "api_key_env: KEY}", "api_key_env: KEY}\n  - {name: b, api_key_env: KEY}", 1), "destinations[1]: has the same API key as destinations[0]"},
+		"an empty key":  {strings.Replace(smallest, "wk-web", `""`, 1), "sources[0]: has no write key"},
+		"a colon":       {strings.Replace(smallest, "wk-web", "a:b", 1), "sources[0]: the write key has a colon in it"},
+		"the same port": {with("admin: {listen: '127.0.0.1:8080'}"), "tanker.yaml:6: admin.listen: is the same address as listen"},
+		"the transformer on a port that is taken": {with("transformer: {enabled: true, listen: '127.0.0.1:8080'}"), "tanker.yaml:6: transformer.listen: is the same address as listen or admin.listen"},
+		"a transformer of no known profile":       {with("transformer: {profile: odd}"), "tanker.yaml:6: transformer.profile:"},
+		"a transformer with an odd endpoint":      {with("transformer: {upstream_transformer: nowhere}"), "tanker.yaml:6: transformer.upstream_transformer:"},
+		"half of TLS":                             {with("tls: {cert_file: a}"), "tanker.yaml:6: tls: needs both cert_file and key_file"},
+		"TLS not there":                           {with("tls: {cert_file: a, key_file: b}"), "tanker.yaml:6: tls: the certificate cannot be used: open a: no such file"},
+		"a weak token":                            {with("admin: {token_env: WEAK}"), "tanker.yaml:6: admin: the token is too short"},
+		"a secret URL":                            {strings.Replace(smallest, "KEY}", "KEY, endpoint: 'https://me:pw@x.io'}", 1), "must have no user, query or fragment"},
+		"a huge size":                             {with("gateway: {max_body: 9999999999TiB}"), `"9999999999TiB" is no size`},
+		"a negative one":                          {with("journal: {retention: -1h}"), `"-1h" is no duration`},
+		"a small log":                             {with("journal: {max_bytes: 1KiB}"), "tanker.yaml:6: journal.max_bytes: 1KiB is out of range: it goes from 64MiB to 1024TiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(write(t, test.text), environment("KEY", "key-1", "WEAK", "weak"))

@@ -45,8 +45,23 @@ func (c *Config) validate(found *findings) {
 		v.addf("admin", "the token is too short to be safe: use %d letters or more", minToken)
 	}
 	v.endpoint("workspace.endpoint", c.Workspace.Endpoint)
+	v.transformer(c)
 	v.sources(c)
 	v.destinations(c.Destinations)
+}
+
+func (v validator) transformer(c *Config) {
+	t := c.Transformer
+	v.address("transformer.listen", t.Listen)
+	if taken := t.Listen == c.Listen || t.Listen == c.Admin.Listen; t.Enabled && taken && !strings.HasSuffix(t.Listen, ":0") {
+		v.addf("transformer.listen", "is the same address as listen or admin.listen: it needs a port of its own")
+	}
+	v.choice("transformer.profile", t.Profile, "upstream", "documented")
+	v.endpoint("transformer.endpoint", t.Endpoint)
+	if t.UpstreamTransformer != "" {
+		v.endpoint("transformer.upstream_transformer", t.UpstreamTransformer)
+	}
+	within(v, "transformer.max_memory", t.MaxMemory, 16<<20, 1<<40)
 }
 
 // minToken is the length of the shortest admin token that cannot be guessed over a network.

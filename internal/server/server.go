@@ -39,6 +39,8 @@ type Options struct {
 type Addresses struct {
 	Gateway string // URL for SDKs
 	Admin   string // URL of the admin API
+
+	Transformer string // URL for rudder-server; "" if it is not enabled
 }
 
 // server is one running Tanker.
@@ -93,7 +95,7 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.startFleet, s.startGateway, s.startChanges,
+		s.startAdmin, s.openJournal, s.startFleet, s.startTransformer, s.startGateway, s.startChanges,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
