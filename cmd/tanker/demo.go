@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"tanker/internal/admin"
@@ -100,9 +101,14 @@ func (d *demo) run(ctx context.Context, dir string, stderr io.Writer, do func(co
 	running.Go(func() { errs[0] = d.sandbox.Serve(ctx, listener) })
 	running.Go(func() {
 		defer stop()
-		errs[1] = server.Run(ctx, d.config(dir), server.Options{
+		c, o := d.config(dir), server.Options{
 			Version: gatewayVersion(), Logger: log, Listening: func(a server.Addresses) { listening <- a },
-		})
+		}
+		errs[1] = server.Run(ctx, c, o)
+		if errors.Is(errs[1], syscall.EADDRINUSE) { // somebody took a free port before the server did
+			c.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
+			errs[1] = server.Run(ctx, c, o)
+		}
 	})
 	select {
 	case d.at = <-listening:
