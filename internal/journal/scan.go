@@ -66,16 +66,9 @@ func (j *Journal) Scan(ctx context.Context, s Scan, do func(StoredPack) error) e
 		if seq > last {
 			return ErrStop
 		}
-		p, err := decodePack(msg.Data())
+		pack, err := storedPack(msg.Data(), msg.Subject(), seq, meta.Timestamp)
 		if err != nil {
-			return fmt.Errorf("event pack %d: %w", seq, err)
-		}
-		for i := range p.entries {
-			p.entries[i].Position = At(seq, i)
-		}
-		pack := StoredPack{Seq: seq, Stored: meta.Timestamp.UTC(), Entries: p.entries}
-		if to, ok := strings.CutPrefix(msg.Subject(), subjectReplay); ok {
-			pack.ReplayTo, _, _ = strings.Cut(to, ".")
+			return err
 		}
 		if err := do(pack); err != nil {
 			return err
@@ -87,28 +80,20 @@ func (j *Journal) Scan(ctx context.Context, s Scan, do func(StoredPack) error) e
 	})
 }
 
-// ScanOutcomes reads what became of events at a destination, as far back as outcomes are kept, and hands it to do, a
-// batch at a time, in the order in which it was stored. An event that was parked comes with the kind Parked before it comes
-// with its outcome. Errors are those of Scan.
-func (j *Journal) ScanOutcomes(ctx context.Context, destination string, since time.Time, do func([]Outcome) error) error {
-	if !ValidName(destination) {
-		return fmt.Errorf("destination %q: %w", destination, ErrNotFound)
+// storedPack reads a pack as it lies in the log.
+func storedPack(data []byte, subject string, seq uint64, stored time.Time) (StoredPack, error) {
+	p, err := decodePack(data)
+	if err != nil {
+		return StoredPack{}, fmt.Errorf("event pack %d: %w", seq, err)
 	}
-	config := jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subjectOutcomes + destination},
-		DeliverPolicy:  jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	for i := range p.entries {
+		p.entries[i].Position = At(seq, i)
 	}
-	return j.scan(ctx, j.outcomes, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		stored, err := decodeOutcomes(msg.Data())
-		if err != nil {
-			return fmt.Errorf("outcomes %d: %w", meta.Sequence.Stream, err)
-		}
-		outcomes := make([]Outcome, len(stored))
-		for i := range stored {
-			outcomes[i] = stored[i].Outcome
-		}
-		return do(outcomes)
-	})
+	pack := StoredPack{Seq: seq, Stored: stored.UTC(), Entries: p.entries}
+	if to, ok := strings.CutPrefix(subject, subjectReplay); ok {
+		pack.ReplayTo, _, _ = strings.Cut(to, ".")
+	}
+	return pack, nil
 }
 
 // scan calls do for the messages that a consumer has at first, and for some of those that come meanwhile.
