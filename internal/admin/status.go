@@ -48,8 +48,11 @@ type DestinationStatus struct {
 
 	Calls       map[string]uint64 `json:"calls,omitempty"` // since the start, by what the answer meant
 	UsersParked int               `json:"usersParked"`     // users who have parked events
-	InFlight    int               `json:"inFlight"`        // calls under way
-	Concurrency int               `json:"concurrency"`     // calls that may be under way at present
+	// LettersWaiting is how many of the pending events wait because there is no room for their dead letters.
+	LettersWaiting int `json:"lettersWaiting,omitempty"`
+
+	InFlight    int `json:"inFlight"`    // calls under way
+	Concurrency int `json:"concurrency"` // calls that may be under way at present
 }
 
 // status answers GET /api/v1/status.

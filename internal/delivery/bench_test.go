@@ -55,6 +55,8 @@ func (l *endless) Finish(_ context.Context, outcomes []journal.Outcome) error {
 	return nil
 }
 
+func (l *endless) LetterRoom(context.Context) (int64, error) { return 1 << 40, nil }
+
 func (l *endless) Defer(journal.Position, journal.Retry) {}
 
 // Its users are too many for one to have more in the window than may stay there.

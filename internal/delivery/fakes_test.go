@@ -30,6 +30,7 @@ type disk struct {
 	parked   map[string][]journal.Entry  // by user, in order, those with an outcome included
 	places   map[journal.Position]string // of parked events, by user
 	more     chan struct{}               // closed when entries are added
+	letters  int64                       // bytes of dead letters there is room for
 }
 
 func newDisk(entries ...journal.Entry) *disk {
@@ -39,6 +40,7 @@ func newDisk(entries ...journal.Entry) *disk {
 		parked:   make(map[string][]journal.Entry),
 		places:   make(map[journal.Position]string),
 		more:     make(chan struct{}),
+		letters:  1 << 40,
 	}
 	d.add(entries...)
 	return d
@@ -197,10 +199,37 @@ func (l *diskLog) Finish(ctx context.Context, outcomes []journal.Outcome) error 
 	d := l.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	unburied := map[journal.Position]int64{}
 	for _, o := range outcomes {
+		if o.Kind == journal.Dead {
+			if d.letters < letterBytes {
+				unburied[o.Position] = letterBytes
+				continue
+			}
+			d.letters -= letterBytes
+		}
 		d.outcomes[o.Position] = append(d.outcomes[o.Position], o)
 	}
+	if len(unburied) > 0 {
+		return &journal.NoRoomError{Letters: unburied}
+	}
 	return ctx.Err()
+}
+
+// letterBytes is what a dead letter takes.
+const letterBytes = 2048
+
+func (l *diskLog) LetterRoom(context.Context) (int64, error) {
+	l.disk.mu.Lock()
+	defer l.disk.mu.Unlock()
+	return l.disk.letters, l.failure()
+}
+
+// letterRoom makes room for so many dead letters, or for no more of them.
+func (d *disk) letterRoom(n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.letters = n * letterBytes
 }
 
 func (l *diskLog) Defer(p journal.Position, r journal.Retry) {

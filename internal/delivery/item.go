@@ -38,6 +38,8 @@ type item struct {
 	effect  *effect          // of its call; nil if that is of no interest
 	frees   bool             // when its outcome is recorded, the place of a call is free
 
+	unburied int64 // what its dead letter takes, if that finds no room; 0 otherwise
+
 	notBefore instant // when it may be called
 	started   instant // when its latest call started
 	epoch     int     // of the concurrency at that moment

@@ -10,7 +10,7 @@ import (
 
 // lane holds one user's events in the window, in the order they were accepted. Its head is called until it
 // has its outcome; only then comes the next. At any time a lane is in one place: at a call, among the ready
-// or the waiting ones, or it is empty. More of the user's events may be parked: they come behind those in memory.
+// or the waiting ones or those without room for a dead letter, or it is empty. More of the user's events may be parked: they come behind those in memory.
 type lane struct {
 	key        string
 	calls      window // of the user's limit
@@ -24,6 +24,7 @@ type lane struct {
 	recalling bool              // some of them are to be brought back
 	attempts  []journal.Attempt // made for the first of them
 	attempted journal.Position
+	unburied  int64 // the first event waits for room for its dead letter, of so many bytes; 0 if it does not
 }
 
 func (l *lane) push(it *item) {
@@ -121,6 +122,9 @@ func (l *lane) remindOf(it *item) {
 
 // ready is when the next event may be called, as far as that is known: the head, if there is one in memory.
 func (l *lane) ready(now instant) instant {
+	if l.unburied > 0 {
+		return never
+	}
 	at := now
 	if l.head != nil {
 		at = max(now, l.head.notBefore)
@@ -183,6 +187,9 @@ func (ls *lanes) remember(key string, at instant) {
 // place puts a lane that is not at a call where it belongs.
 func (ls *lanes) place(l *lane, now instant) {
 	l.busy = false
+	if l.unburied > 0 {
+		return
+	}
 	if l.head == nil && l.parked == 0 {
 		ls.leave(l, now)
 		return

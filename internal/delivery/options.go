@@ -30,9 +30,12 @@ type Log interface {
 	// journal.ErrClosed and journal.ErrFenced end the worker; every other error is tried again.
 	Next(ctx context.Context) ([]journal.Entry, error)
 
-	// Finish stores outcomes; they are durable when it returns nil. After an error it is called again with
-	// the same outcomes.
+	// Finish stores outcomes; they are durable when it returns nil. After a *journal.NoRoomError all are but those of
+	// the events that it names. After any other error it is called again with the same outcomes.
 	Finish(ctx context.Context, outcomes []journal.Outcome) error
+
+	// LetterRoom is how many bytes of dead letters there is room for.
+	LetterRoom(ctx context.Context) (int64, error)
 
 	// Park moves events that must wait out of the way: Next does not hand them out again, but Unpark does, each user's in
 	// the order in which they were parked. They are durable when it returns nil. After an error it is called again with

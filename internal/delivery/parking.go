@@ -275,6 +275,9 @@ func (s *scheduler) comeBack(r *recall, now instant) {
 	default:
 		s.lanes.place(l, now)
 	}
+	if l.unburied > 0 {
+		s.evict(l, now)
+	}
 }
 
 // resume lets an event wait as long as it had to before it was read, or a restart came.

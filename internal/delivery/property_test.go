@@ -34,6 +34,7 @@ type story struct {
 	Downs     int     // times in which nothing works
 	Restarts  int
 	Full      bool    // there is no room for parked events for most of the time
+	Graves    bool    // there is no room for dead letters for most of the time
 	Kills     bool    // the restarts are crashes
 	Identify  float64 // share of events that can be merged
 	Merge     bool
@@ -56,6 +57,7 @@ func drawStory(t *rapid.T) story {
 		Downs:     rapid.IntRange(0, 2).Draw(t, "downs"),
 		Restarts:  rapid.IntRange(0, 4).Draw(t, "restarts"),
 		Full:      rapid.Bool().Draw(t, "full"),
+		Graves:    rapid.Bool().Draw(t, "graves"),
 		Kills:     rapid.Bool().Draw(t, "kills"),
 		Identify:  rapid.SampledFrom([]float64{0, 0.5, 0.9}).Draw(t, "identify"),
 		Merge:     rapid.Bool().Draw(t, "merge"),
@@ -97,6 +99,9 @@ func tell(t *testing.T, s story) {
 		fate:      rand.New(rand.NewPCG(s.Seed, 3)),
 		random:    rand.New(rand.NewPCG(s.Seed, 7)),
 		condemned: make(map[string]bool),
+	}
+	if s.Graves {
+		x.disk.letterRoom(1)
 	}
 	x.outages, x.downs = x.times(s.Outages), x.times(s.Downs)
 	x.client = &fakeRefiner{
@@ -202,6 +207,11 @@ func (x *teller) play() {
 	if x.Full {
 		time.Sleep(time.Duration(x.fate.IntN(200)) * time.Second)
 		p.log.full(nil)
+	}
+	if x.Graves {
+		for x.disk.letterRoom(1); x.disk.missing() > 0; x.disk.letterRoom(3) {
+			time.Sleep(20 * time.Second)
+		}
 	}
 	p.drain(x.t)
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -9,19 +10,20 @@ import (
 func (s *scheduler) publish(now instant) {
 	wall := time.Now().UTC()
 	state := State{
-		Name:          s.o.Name,
-		InFlight:      s.flying,
-		Unrecorded:    s.unrecorded,
-		Concurrency:   s.concurrency.limit,
-		WindowEvents:  s.window.events,
-		WindowBytes:   s.window.bytes,
-		Users:         len(s.lanes.byKey),
-		UsersWaiting:  len(s.lanes.waiting),
-		UsersReady:    s.lanes.ready.len(),
-		UsersParked:   s.parking.users,
-		EventsParked:  s.parking.events,
-		OldestPending: s.window.oldestAccepted(),
-		LastDelivered: s.lastDelivered,
+		Name:           s.o.Name,
+		InFlight:       s.flying,
+		Unrecorded:     s.unrecorded,
+		Concurrency:    s.concurrency.limit,
+		WindowEvents:   s.window.events,
+		WindowBytes:    s.window.bytes,
+		Users:          len(s.lanes.byKey),
+		UsersWaiting:   len(s.lanes.waiting),
+		UsersReady:     s.lanes.ready.len(),
+		UsersParked:    s.parking.users,
+		EventsParked:   s.parking.events,
+		LettersWaiting: s.unburied.waiting(),
+		OldestPending:  s.window.oldestAccepted(),
+		LastDelivered:  s.lastDelivered,
 	}
 	s.describe(&state, now, wall)
 	s.board.publish(state, &s.calls, wall)
@@ -58,6 +60,9 @@ func (s *scheduler) describe(state *State, now instant, wall time.Time) {
 		state.Until = wall.Add(s.lanes.waiting[0].until - now)
 	default:
 		state.Status = StatusIdle
+	}
+	if reason := s.unburied.reason(); reason != "" {
+		state.Reason = strings.TrimPrefix(state.Reason+"; "+reason, "; ")
 	}
 }
 

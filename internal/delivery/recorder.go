@@ -58,7 +58,7 @@ func giveUp(unstored int, err error) error {
 	return fmt.Errorf("%d outcomes could not be stored, their calls will be made again: %w", unstored, err)
 }
 
-// store repeats Finish until it succeeds.
+// store repeats Finish until it succeeds. Events whose dead letters find no room are told so.
 func (r *recorder) store(ctx context.Context, items []*item) error {
 	outcomes := make([]journal.Outcome, len(items))
 	now := time.Now().UTC()
@@ -67,6 +67,12 @@ func (r *recorder) store(ctx context.Context, items []*item) error {
 	}
 	for failures := 1; ; failures++ {
 		err := r.o.Log.Finish(ctx, outcomes)
+		if full, ok := errors.AsType[*journal.NoRoomError](err); ok {
+			for _, it := range items {
+				it.unburied = full.Letters[it.entry.Position]
+			}
+			err = nil
+		}
 		if err == nil {
 			break
 		}
@@ -81,7 +87,9 @@ func (r *recorder) store(ctx context.Context, items []*item) error {
 	}
 	r.trouble.clear(ctx)
 	for i := range outcomes {
-		r.o.Observer.Outcome(outcomes[i].Kind, outcomes[i].Reason)
+		if items[i].unburied == 0 {
+			r.o.Observer.Outcome(outcomes[i].Kind, outcomes[i].Reason)
+		}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type scheduler struct {
 	troubles []*trouble
 	verify   func()       // starts a probe, which ends in probed
 	employ   func()       // starts one more caller
+	measure  func()       // asks for the room for dead letters, which comes in unburied.rooms
 	onStop   func()       // told when the stop begins
 	queue    chan *item   // to the callers; never full
 	intake   chan []*item // from the reader
@@ -34,6 +35,7 @@ type scheduler struct {
 	window      held
 	lanes       lanes
 	parking     parking
+	unburied    unburied
 	key         keyLimiter
 	gate        gate
 	circuit     circuit
@@ -64,6 +66,7 @@ func newScheduler(o *Options, b *board) *scheduler {
 		intake:      make(chan []*item),
 		wake:        make(chan struct{}, 1),
 		probed:      make(chan error, 1),
+		unburied:    unburied{rooms: make(chan int64, 1)},
 		queue:       make(chan *item, o.MaxConcurrency),
 		lanes:       newLanes(o.UserPerMinute),
 		key:         newKeyLimiter(o.KeyPerMinute),
@@ -99,6 +102,8 @@ func (s *scheduler) run(ctx context.Context) {
 			s.admit(items)
 		case err := <-s.probed:
 			s.probeEnded(err)
+		case room := <-s.unburied.rooms:
+			s.takeRoom(room, s.now())
 		case <-s.wake:
 		case <-timer.C:
 			set = 0
@@ -119,10 +124,10 @@ func (s *scheduler) turn() instant {
 		s.settle(it, now)
 	}
 	for _, it := range s.recordedBatch {
-		s.release(it)
+		s.release(it, now)
 	}
 	s.settleParking(now)
-	next := s.sweep(now)
+	next := min(s.sweep(now), s.askForRoom(now))
 	s.lanes.wake(now)
 	next = min(next, s.start(now), s.probe(now))
 	next = min(next, s.lanes.wake(now)) // again: start may have made lanes wait, or run out of events in memory
@@ -227,6 +232,10 @@ func (s *scheduler) settle(it *item, now instant) {
 	}
 	s.weigh(it, now)
 	s.unload(it)
+	if v.action == actFinish && v.kind == journal.Dead {
+		s.die(it, now)
+		return
+	}
 	if v.action == actFinish {
 		if v.kind == journal.Delivered {
 			s.lastDelivered = time.Now().UTC()
@@ -285,10 +294,18 @@ func (s *scheduler) place(l *lane, now instant) {
 }
 
 // release lets an event go whose outcome is recorded.
-func (s *scheduler) release(it *item) {
+func (s *scheduler) release(it *item, now instant) {
 	s.recording--
 	if it.frees {
 		s.unrecorded--
+	}
+	if it.unburied > 0 {
+		s.awaitRoom(it, now)
+		return
+	}
+	if l := it.lane; l != nil { // it has died
+		l.pop()
+		s.place(l, now)
 	}
 	s.drop(it)
 }

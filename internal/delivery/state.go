@@ -41,6 +41,10 @@ type State struct {
 	UsersParked  int // users with events that were moved out of memory because the user must wait
 	EventsParked int // these events
 
+	// LettersWaiting is how many events are to become dead letters and wait until there is room for those. Their
+	// users' newer events wait behind them.
+	LettersWaiting int
+
 	OldestPending time.Time // when the oldest event in memory was accepted; zero if there is none
 	LastDelivered time.Time // when Refiner last took an event; zero if it has not
 

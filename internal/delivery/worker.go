@@ -96,6 +96,15 @@ func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
 			s.probed <- err
 		})
 	}
+	s.measure = func() {
+		r.callers.Go(func() {
+			room, err := o.Log.LetterRoom(ctx)
+			if err != nil {
+				room = 0 // it is asked again
+			}
+			s.unburied.rooms <- room
+		})
+	}
 	s.onStop = func() {
 		r.timers = append(r.timers,
 			time.AfterFunc(o.Grace, r.cancelCalls),

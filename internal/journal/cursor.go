@@ -258,7 +258,8 @@ func (c *Cursor) take(msg jetstream.Msg) ([]Entry, error) {
 
 // Finish stores what became of events and returns nil once that is on disk: from then on a restart does not
 // hand them out again. A dead event's letter is stored before its outcome. Outcomes of events that have one are
-// ignored. After an error some of the outcomes may be stored; Finish may be called again with all of them.
+// ignored. After a NoRoomError all outcomes are stored but those of the events that it names. After any other error some of
+// the outcomes may be stored; Finish may be called again with all of them.
 func (c *Cursor) Finish(ctx context.Context, outcomes []Outcome) error {
 	c.finishing.Lock()
 	defer c.finishing.Unlock()
@@ -271,20 +272,31 @@ func (c *Cursor) Finish(ctx context.Context, outcomes []Outcome) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	for i := range fresh {
-		if fresh[i].Kind == Dead {
-			if err := c.journal.bury(ctx, c.destination, fresh[i].Outcome); err != nil {
-				return err
-			}
-		}
+	fresh, unburied, err := c.buryDead(ctx, fresh)
+	if err != nil {
+		return err
 	}
-	seq, err := c.storeOutcomes(ctx, fresh)
+	if err := c.record(ctx, fresh); err != nil {
+		return err
+	}
+	if len(unburied) > 0 {
+		return &NoRoomError{unburied}
+	}
+	return nil
+}
+
+// record stores outcomes and counts them.
+func (c *Cursor) record(ctx context.Context, outcomes []storedOutcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	seq, err := c.storeOutcomes(ctx, outcomes)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.apply(fresh, seq)
+	c.apply(outcomes, seq)
 	return nil
 }
 

@@ -116,10 +116,45 @@ func (j *Journal) ReplayDead(ctx context.Context, destination string, pos Positi
 	return j.DiscardDead(ctx, destination, pos)
 }
 
-// bury stores the letter of a dead event. Storing it again replaces it.
-func (j *Journal) bury(ctx context.Context, destination string, o Outcome) error {
+// LetterRoom is how many bytes of dead letters, those of all destinations, there is room for.
+func (c *Cursor) LetterRoom(ctx context.Context) (int64, error) {
+	info, err := c.journal.dead.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read room for dead letters: %w: %w", ErrUnavailable, err)
+	}
+	return max(info.Config.MaxBytes-int64(info.State.Bytes), 0), nil
+}
+
+// buryDead stores the letters of the dead events and leaves those out that find no room: unburied says how large these are.
+func (c *Cursor) buryDead(ctx context.Context, outcomes []storedOutcome) (rest []storedOutcome, unburied map[Position]int64, err error) {
+	rest = outcomes[:0]
+	for i := range outcomes {
+		if o := &outcomes[i]; o.Kind == Dead {
+			size, err := c.journal.bury(ctx, c.destination, o.Outcome)
+			if errors.Is(err, ErrFull) {
+				if unburied == nil {
+					unburied = map[Position]int64{}
+				}
+				unburied[o.Position] = size
+				continue
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		rest = append(rest, outcomes[i])
+	}
+	return rest, unburied, nil
+}
+
+// letterOverhead is at least what a stored letter takes beside its data and its subject.
+const letterOverhead = 64
+
+// bury stores the letter of a dead event and returns what it takes on the disk. Storing it again replaces it. Error:
+// ErrFull if it finds no room.
+func (j *Journal) bury(ctx context.Context, destination string, o Outcome) (size int64, err error) {
 	if o.Letter == nil {
-		return fmt.Errorf("dead event %s has no letter", o.Position)
+		return 0, fmt.Errorf("dead event %s has no letter", o.Position)
 	}
 	letter := *o.Letter
 	data, err := encodeLetter(letter)
@@ -128,12 +163,18 @@ func (j *Journal) bury(ctx context.Context, destination string, o Outcome) error
 		data, err = encodeLetter(letter)
 	}
 	if err != nil {
-		return fmt.Errorf("dead letter %s: %w", o.Position, err)
+		return 0, fmt.Errorf("dead letter %s: %w", o.Position, err)
 	}
-	if _, err := j.js.Publish(ctx, deadSubject(destination, o.Position), data); err != nil {
-		return writeError("store dead letter", err)
+	subject := deadSubject(destination, o.Position)
+	size = int64(len(data) + len(subject) + letterOverhead)
+	if _, err := j.js.Publish(ctx, subject, data); err != nil {
+		err = writeError("store dead letter", err)
+		if _, stored := j.deadMessage(ctx, destination, o.Position); stored == nil && errors.Is(err, ErrFull) {
+			return size, nil // from before a crash
+		}
+		return size, err
 	}
-	return nil
+	return size, nil
 }
 
 func (j *Journal) deadMessage(ctx context.Context, destination string, pos Position) (*jetstream.RawStreamMsg, error) {

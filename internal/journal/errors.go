@@ -26,6 +26,18 @@ var (
 	ErrCorrupt = errors.New("journal data is damaged")
 )
 
+// NoRoomError says that dead letters found no room; their events are still pending. It is an ErrFull.
+type NoRoomError struct {
+	Letters map[Position]int64 // what each takes on the disk, in bytes
+}
+
+func (e *NoRoomError) Error() string {
+	return fmt.Sprintf("%d dead letters find no room: discard or replay some", len(e.Letters))
+}
+
+// Unwrap returns ErrFull.
+func (e *NoRoomError) Unwrap() error { return ErrFull }
+
 // writeError names the class of a refused write.
 func writeError(what string, err error) error {
 	class := ErrUnavailable

@@ -94,7 +94,7 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 	w := l.worker.State()
 	s.State, s.Reason, s.Since, s.Until = string(w.Status), w.Reason, w.Since, w.Until
 	s.LastDelivered, s.Calls, s.InFlight, s.Concurrency = w.LastDelivered, w.Calls, w.InFlight, w.Concurrency
-	s.UsersParked = w.UsersParked
+	s.UsersParked, s.LettersWaiting = w.UsersParked, w.LettersWaiting
 	if l.config.Drops() && w.Status == delivery.StatusIdle {
 		s.State, s.Reason = stateDisabled, "what comes in is dropped"
 	}
@@ -210,7 +210,9 @@ func (b *backend) observe() telemetry.State {
 		}
 		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Parked: place.Parked, Oldest: place.Oldest}
 		if l.worker != nil {
-			status := l.worker.State().Status
+			worker := l.worker.State()
+			status := worker.Status
+			d.Letters = worker.LettersWaiting
 			d.Blocked, d.Circuit = status == delivery.StatusBlocked, status == delivery.StatusCircuitOpen
 			d.Paused = status == delivery.StatusPaused
 		}

@@ -18,7 +18,7 @@ func TestJournalFull(t *testing.T) {
 	}
 	inRounds(t, func(t *testing.T) {
 		const each, bytes = 12, 64 << 10 // 150 MB
-		tr := newTrial(t, setup{users: 200, padding: bytes, memory: 512 << 20, journal: "  max_bytes: 64MiB\n"})
+		tr := newTrial(t, setup{users: 200, padding: bytes, memory: mostWithLarge, journal: "  max_bytes: 64MiB\n"})
 		tr.refiner.goAway()
 		tr.sendMeanwhile(each, 0)
 		tr.await("the journal is full", 2*time.Minute, func() bool { return tr.traffic.refused.Load() > 50 })

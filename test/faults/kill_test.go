@@ -126,15 +126,21 @@ func TestKillWhileUsersFail(t *testing.T) {
 // fails is a Refiner that fails the calls of the first users.
 func fails(users int) weather {
 	return func(w http.ResponseWriter, r *http.Request, have func() answer) {
-		body, _ := io.ReadAll(r.Body)
 		for u := range users {
-			if bytes.Contains(body, []byte(`"`+user(u)+`"`)) {
+			if isOf(r, user(u)) {
 				w.WriteHeader(http.StatusInternalServerError)
 				return
 			}
 		}
 		busy(w, r, have)
 	}
+}
+
+// isOf says whether a call is a user's.
+func isOf(r *http.Request, user string) bool {
+	body, _ := io.ReadAll(r.Body) // it is in memory
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return bytes.Contains(body, []byte(`"`+user+`"`))
 }
 
 // busy is a Refiner that takes a moment for each call, so that there are calls under way. Half of them have had their effect

@@ -20,6 +20,9 @@ const concurrency = 48
 // mostMemory is what a Tanker may take in a round with events of a usual size, in bytes.
 const mostMemory = 250 << 20
 
+// mostWithLarge is what it may take with events of 64 KiB.
+const mostWithLarge = 512 << 20
+
 // setup says what a trial is made with.
 type setup struct {
 	users    int
@@ -29,6 +32,7 @@ type setup struct {
 	journal  string // lines of the journal, each indented by two spaces
 	dir      string // where Tanker's data is; "" is a folder of the test
 	binary   string // "" is Tanker as it is
+	letters  bool   // events may become dead letters
 }
 
 // trial is one round: a Tanker, what sends to it and what it sends to.
@@ -75,6 +79,7 @@ func newTrial(t *testing.T, s setup) *trial {
 		}
 	})
 	tr.watch = startWatch(t, tr.process, tr.traffic, cmp.Or(s.memory, mostMemory))
+	tr.watch.letters.Store(s.letters)
 	return tr
 }
 

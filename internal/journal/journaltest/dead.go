@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +35,52 @@ func die(t *testing.T, c *journal.Cursor, all []journal.Entry, change func(*jour
 	}
 	finish(t, c, outs)
 	return letters
+}
+
+// deadLettersFull lets dead letters find no room: their events stay pending, all others get their outcomes.
+func deadLettersFull(t *testing.T, place Place) {
+	j := place.Open(t, nil)
+	c := openCursor(t, j, "d", "web")
+	mustAppend(t, j, entries("web", 0, 40))
+	all := take(t, c, 40)
+	outs := outcomes(journal.Delivered, "", all)
+	for i := range outs[:30] {
+		outs[i].Kind, outs[i].Reason = journal.Dead, "refused_422"
+		outs[i].Letter = &journal.DeadLetter{
+			Destination: "d", Position: all[i].Position, Event: all[i].Body, Answer: strings.Repeat("x", 4<<20),
+		}
+	}
+	full, ok := errors.AsType[*journal.NoRoomError](c.Finish(t.Context(), outs))
+	if !ok || !errors.Is(full, journal.ErrFull) || len(full.Letters) == 0 || len(full.Letters) == 30 {
+		t.Fatalf("got %v, want that some letters find no room", full)
+	}
+	waiting := len(full.Letters)
+	want := map[string]uint64{"refused_422": uint64(30 - waiting)}
+	if s := status(t, c); int(s.Pending) != waiting || s.Totals.Delivered != 10 || !maps.Equal(s.Totals.Dead, want) {
+		t.Errorf("got %+v, want the %d events pending whose letters find no room", s, waiting)
+	}
+	closeJournal(t, j)
+	j = place.Open(t, nil)
+	c = openCursor(t, j, "d", "web")
+	again := take(t, c, waiting)
+	room, err := c.LetterRoom(t.Context())
+	if need := full.Letters[again[0].Position]; err != nil || room >= need {
+		t.Errorf("%d bytes of room, %v, although a letter of %d finds none", room, err, need)
+	}
+	if err := j.DiscardDead(t.Context(), "d", all[0].Position); err != nil {
+		t.Fatal(err)
+	}
+	if room, err = c.LetterRoom(t.Context()); err != nil || room < full.Letters[again[0].Position] {
+		t.Errorf("%d bytes of room, %v, not enough for a letter after a like one was discarded", room, err)
+	}
+	finish(t, c, outs[waitingAt(outs, again[0].Position):][:1])
+	if s := status(t, c); int(s.Pending) != waiting-1 {
+		t.Errorf("got %+v, want one event less pending", s)
+	}
+}
+
+func waitingAt(outs []journal.Outcome, pos journal.Position) int {
+	return slices.IndexFunc(outs, func(o journal.Outcome) bool { return o.Position == pos })
 }
 
 func deadLetters(t *testing.T, place Place) {

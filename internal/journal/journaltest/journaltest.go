@@ -51,6 +51,7 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"a pause lasts until it is ended", pauses},
 		{"what is remembered holds until the next outcome", remembered},
 		{"dead letters", deadLetters},
+		{"dead letters that find no room", deadLettersFull},
 		{"dead letters are replayed behind what waits", replayDead},
 		{"stored events can be read", scans},
 		{"stored events can be sent again", replays},
