@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"tanker/internal/admin"
+	"tanker/internal/dead"
 	"tanker/internal/journal"
 )
 
-const deadHelp = `Usage: tanker dead list    [FILTERS] [--json]
+const deadHelp = `Usage: tanker dead groups  [FILTERS] [--json]
+       tanker dead list    [FILTERS] [--json]
        tanker dead show    POSITION [--destination NAME] [--json | --event]
        tanker dead replay  POSITION… [--destination NAME]  or  --all [FILTERS]  [--dry-run]
        tanker dead replay  POSITION  [--destination NAME] --edit FILE  [--dry-run]
@@ -18,6 +20,7 @@ const deadHelp = `Usage: tanker dead list    [FILTERS] [--json]
 A dead letter is an event that Refiner refused, or that could not be delivered in all the time it was
 tried. It is kept with the call, the last answer and all attempts.
 
+  groups    shows what they died of: a line for each destination, reason and answer
   list      shows them, the oldest first
   show      shows one in full
   replay    accepts the event anew, behind what its user already has waiting, and deletes the letter;
@@ -31,14 +34,15 @@ To correct an event, take it out, change it, look what becomes of it, and send i
   tanker dead replay 17.0 --edit event.json
 
 POSITION is what list shows first, such as 17.0. Where a server has several destinations, --destination
-says which one's letter is meant. FILTERS are --destination, --reason, --user, --since and --until; times
-are written like 2006-01-02T15:04:05Z or, counted back from now, like 24h.
+says which one's letter is meant. FILTERS are --destination, --group (which groups shows first), --reason,
+--user, --since and --until; times are written like 2006-01-02T15:04:05Z or, counted back from now, like 24h.
+replay --all and discard --all take the letters that there are when they begin.
 ` + remoteHelp
 
 // deadFlags is what the command line of dead says.
 type deadFlags struct {
 	remote    remoteFlags
-	filter    journal.DeadFilter
+	filter    dead.Filter
 	moments   moments
 	all, yes  bool
 	dryRun    bool
@@ -49,26 +53,28 @@ type deadFlags struct {
 }
 
 // runDead looks at dead letters, and changes what becomes of them.
-func runDead(ctx context.Context, args []string, stdin io.Reader, stdout, _ io.Writer) error {
+func runDead(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	f, words, err := parseDeadFlags(args, stdout)
 	if err != nil {
 		return err
 	}
 	verbs := map[string]func(context.Context, *deadCommand) error{
-		"list": listDead, "show": showDead, "replay": replayDead, "discard": discardDead,
+		"groups": groupDead, "list": listDead, "show": showDead, "replay": replayDead, "discard": discardDead,
 	}
 	if len(words) == 0 {
-		return usagef("dead", "dead: say what about them: list, show, replay or discard")
+		return usagef("dead", "dead: say what about them: groups, list, show, replay or discard")
 	}
 	verb, ok := verbs[words[0]]
 	if !ok {
-		return usagef("dead", "dead: %q is not one of list, show, replay, discard", words[0])
+		return usagef("dead", "dead: %q is not one of groups, list, show, replay, discard", words[0])
 	}
 	client, err := f.remote.client()
 	if err != nil {
 		return err
 	}
-	return explainRemote(verb(ctx, &deadCommand{deadFlags: f, verb: words[0], words: words[1:], server: client, in: stdin, out: stdout}))
+	return explainRemote(verb(ctx, &deadCommand{
+		deadFlags: f, verb: words[0], words: words[1:], server: client, in: stdin, out: stdout, live: newLiveLine(stderr),
+	}))
 }
 
 func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error) {
@@ -77,6 +83,7 @@ func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error
 	f.remote.define(fs)
 	fs.StringVar(&f.filter.Destination, "destination", "", "only letters of the destination `NAME`")
 	fs.StringVar(&f.filter.Reason, "reason", "", "only letters with this `REASON`")
+	fs.StringVar(&f.filter.Group, "group", "", "only letters of this `GROUP`, as groups shows it")
 	fs.StringVar(&f.filter.User, "user", "", "only letters of this `USER`: the id, else the email")
 	f.moments.define(fs, "letters that died")
 	fs.IntVar(&f.limit, "limit", 100, "list `N` letters at the most; 0 lists all")
@@ -85,7 +92,7 @@ func parseDeadFlags(args []string, stdout io.Writer) (deadFlags, []string, error
 	fs.BoolVar(&f.dryRun, "dry-run", false, "with replay: show how many letters and which calls would be sent, and send nothing")
 	fs.StringVar(&f.edit, "edit", "", "with replay: send the corrected event in `FILE` (- for standard input) in the place of the letter's")
 	fs.BoolVar(&f.onlyEvent, "event", false, "with show: print the event alone, as it was sent")
-	fs.BoolVar(&f.asJSON, "json", false, "print JSON: list and replay --dry-run one letter on each line, show one object")
+	fs.BoolVar(&f.asJSON, "json", false, "print JSON: list and replay --dry-run one letter on each line, groups and show one object")
 	words, err := parseFlags(fs, deadHelp, args, stdout)
 	if err != nil {
 		return f, nil, err
@@ -102,6 +109,7 @@ type deadCommand struct {
 	server *admin.Client
 	in     io.Reader
 	out    io.Writer
+	live   *liveLine
 }
 
 // each calls do for the letters that the filter selects, up to so many (0: all), and says how many there were.

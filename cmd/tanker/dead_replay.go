@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"tanker/internal/admin"
+	"tanker/internal/dead"
 	"tanker/internal/history"
 	"tanker/internal/journal"
 )
@@ -17,26 +18,28 @@ import (
 // replayDead has letters sent again, or shows what that would send.
 func replayDead(ctx context.Context, c *deadCommand) error {
 	corrected, err := c.correction()
+	if err == nil {
+		err = c.chosen()
+	}
 	if err != nil {
 		return err
 	}
 	if c.dryRun {
 		return c.previewReplay(ctx, corrected)
 	}
-	var stay int
-	n, err := c.change(ctx, func(ctx context.Context, destination string, at journal.Position) (bool, error) {
-		err := c.server.ReplayDead(ctx, destination, at, corrected)
-		if refused, ok := errors.AsType[*admin.RefusedError](err); ok && refused.Status == http.StatusUnprocessableEntity && c.all {
-			stay++
-			return false, nil
-		}
-		return err == nil, c.explainReplay(err)
-	})
-	if n > 0 || err == nil {
-		fmt.Fprintf(c.out, "%s sent again\n", plural(n, "letter"))
+	var result dead.Result
+	if c.all {
+		result, err = c.treat(ctx, dead.Operation{Verb: dead.Replay}, nil)
+	} else {
+		result.Done, err = c.named(ctx, func(ctx context.Context, destination string, at journal.Position) error {
+			return c.explainReplay(c.server.ReplayDead(ctx, destination, at, corrected))
+		})
 	}
-	if stay > 0 {
-		fmt.Fprintf(c.out, "%s left: the mapping makes no call of the event; --dry-run shows why\n", plural(stay, "letter"))
+	if result.Done > 0 || err == nil {
+		fmt.Fprintf(c.out, "%s sent again\n", plural(result.Done, "letter"))
+	}
+	if result.Stay > 0 {
+		fmt.Fprintf(c.out, "%s left: the mapping makes no call of the event; --dry-run shows why\n", plural(result.Stay, "letter"))
 	}
 	return err
 }
@@ -75,39 +78,47 @@ func (c *deadCommand) correction() ([]byte, error) {
 	return corrected, err
 }
 
-// preview is a letter and what its event would become.
-type preview struct {
-	Destination string           `json:"destination"`
-	Position    journal.Position `json:"position"`
-	history.Mapped
+// previews are letters and what their events would become.
+type previews struct {
+	shown      []dead.Treated // up to so many, 0: all
+	most       int
+	sent, kept tally
+}
+
+func (p *previews) add(l dead.Treated) error {
+	if l.Callable() {
+		p.sent.add(l.Method + " " + l.Path)
+	} else {
+		p.kept.add(string(l.Kind) + ": " + l.Reason)
+	}
+	if p.most == 0 || len(p.shown) < p.most {
+		p.shown = append(p.shown, l)
+	}
+	return nil
 }
 
 // previewReplay shows what replay would send.
 func (c *deadCommand) previewReplay(ctx context.Context, corrected []byte) error {
-	var shown []preview
-	var sent, kept tally
-	_, err := c.change(ctx, func(ctx context.Context, destination string, at journal.Position) (bool, error) {
-		mapped, err := c.server.PreviewDead(ctx, destination, at, corrected)
-		if err != nil {
-			return false, c.explainReplay(err)
-		}
-		if mapped.Callable() {
-			sent.add(mapped.Method + " " + mapped.Path)
-		} else {
-			kept.add(string(mapped.Kind) + ": " + mapped.Reason)
-		}
-		if c.limit == 0 || len(shown) < c.limit {
-			shown = append(shown, preview{Destination: destination, Position: at, Mapped: mapped})
-		}
-		return true, nil
-	})
+	var err error
+	p := previews{most: c.limit}
+	if c.all {
+		_, err = c.treat(ctx, dead.Operation{Verb: dead.Replay, DryRun: true}, p.add)
+	} else {
+		_, err = c.named(ctx, func(ctx context.Context, destination string, at journal.Position) error {
+			mapped, err := c.server.PreviewDead(ctx, destination, at, corrected)
+			if err != nil {
+				return c.explainReplay(err)
+			}
+			return p.add(dead.Treated{Name: dead.Name{Destination: destination, Position: at}, Mapped: mapped})
+		})
+	}
 	if err != nil {
 		return err
 	}
-	return c.printPreviews(shown, sent, kept)
+	return c.printPreviews(p.shown, p.sent, p.kept)
 }
 
-func (c *deadCommand) printPreviews(shown []preview, sent, kept tally) error {
+func (c *deadCommand) printPreviews(shown []dead.Treated, sent, kept tally) error {
 	if c.asJSON {
 		enc := json.NewEncoder(c.out)
 		enc.SetEscapeHTML(false)

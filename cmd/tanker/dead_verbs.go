@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"tanker/internal/dead"
 	"tanker/internal/journal"
 )
 
@@ -31,7 +32,7 @@ func listDead(ctx context.Context, c *deadCommand) error {
 		return err
 	}
 	if n == 0 {
-		fmt.Fprintln(c.out, "there are no dead letters")
+		fmt.Fprintln(c.out, noDeadLetters)
 		return nil
 	}
 	t.print(c.out, "")
@@ -127,51 +128,52 @@ func indented(data json.RawMessage) string {
 
 // discardDead deletes letters.
 func discardDead(ctx context.Context, c *deadCommand) error {
-	if c.all && !c.yes {
-		n, _, err := c.each(ctx, 0, func(journal.DeadLetter) error { return nil })
-		if err != nil {
-			return err
-		}
-		return withHint(fmt.Errorf("dead discard: this would delete %s for good", plural(n, "letter")), "add --yes to do it")
+	if err := c.chosen(); err != nil {
+		return err
 	}
-	n, err := c.change(ctx, func(ctx context.Context, destination string, at journal.Position) (bool, error) {
-		err := c.server.DiscardDead(ctx, destination, at)
-		return err == nil, err
-	})
+	var n int
+	var err error
+	if c.all {
+		n, err = c.discardAll(ctx)
+	} else {
+		n, err = c.named(ctx, c.server.DiscardDead)
+	}
 	if n > 0 || err == nil {
 		fmt.Fprintf(c.out, "%s discarded\n", plural(n, "letter"))
 	}
 	return err
 }
 
-// change does something to the letters that are named, or to all that the filter selects, and counts those for which
-// it says true.
-func (c *deadCommand) change(ctx context.Context, do func(context.Context, string, journal.Position) (bool, error)) (int, error) {
+func (c *deadCommand) discardAll(ctx context.Context) (int, error) {
+	result, err := c.treat(ctx, dead.Operation{Verb: dead.Discard, DryRun: !c.yes}, nil)
+	if err == nil && !c.yes {
+		return 0, withHint(fmt.Errorf("dead discard: this would delete %s for good", plural(result.Done, "letter")), "add --yes to do it")
+	}
+	return result.Done, err
+}
+
+// chosen reports a problem if it is not clear which letters are meant.
+func (c *deadCommand) chosen() error {
+	if c.all == (len(c.words) > 0) {
+		return usagef("dead", "dead %s: name letters by their positions, or say --all", c.verb)
+	}
+	return nil
+}
+
+// named does something to the letters that are named, and counts those for which there is no error.
+func (c *deadCommand) named(ctx context.Context, do func(context.Context, string, journal.Position) error) (int, error) {
 	positions, err := c.positions()
 	if err != nil {
 		return 0, err
 	}
-	if c.all == (len(positions) > 0) {
-		return 0, usagef("dead", "dead %s: name letters by their positions, or say --all", c.verb)
-	}
-	n := 0
-	each := func(destination string, at journal.Position) error {
-		done, err := do(ctx, destination, at)
-		if done {
-			n++
-		}
-		return err
-	}
-	if c.all {
-		if c.filter.Until.IsZero() {
-			c.filter.Until = time.Now() // a letter that dies again in the meantime is not taken twice
-		}
-		_, _, err = c.each(ctx, 0, func(l journal.DeadLetter) error { return each(l.Destination, l.Position) })
-		return n, err
-	}
 	destination, err := c.destination(ctx)
-	for i := 0; i < len(positions) && err == nil; i++ {
-		err = each(destination, positions[i])
+	if err != nil {
+		return 0, err
 	}
-	return n, err
+	for i, at := range positions {
+		if err := do(ctx, destination, at); err != nil {
+			return i, err
+		}
+	}
+	return len(positions), nil
 }

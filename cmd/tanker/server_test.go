@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,25 @@ func TestServeStatusAndDead(t *testing.T) {
 	}
 	if got := tanker(t, "dead", "list", "--json"); strings.Count(got.stdout, "\n") != 3 {
 		t.Errorf("a letter a line: %s", got.stdout)
+	}
+
+	groups := strings.Split(tanker(t, "dead", "groups").stdout, "\n")
+	if len(groups) != 3 || !regexp.MustCompile(`^[0-9a-f]{12}  refiner +3  .* refused_422 +422  no such luck$`).MatchString(groups[1]) {
+		t.Fatalf("dead groups: %q", groups)
+	}
+	group := strings.Fields(groups[1])[0]
+	for args, want := range map[string]string{
+		"list --group " + group:                       first,
+		"list --group 000000000000":                   "there are no dead letters\n",
+		"groups --user good":                          "there are no dead letters\n",
+		"groups --json":                               `"letters": 3`,
+		"replay --all --dry-run --group " + group:     "3 letters would be sent again\n",
+		"replay --all --dry-run --group 000000000000": "0 letters would be sent again\n",
+		"discard --all --yes --group 000000000000":    "0 letters discarded\n",
+	} {
+		if got := tanker(t, append([]string{"dead"}, strings.Fields(args)...)...); got.code != 0 || !strings.Contains(got.stdout, want) {
+			t.Errorf("dead %s: %+v, want %q", args, got, want)
+		}
 	}
 
 	refiner.SetFaults()

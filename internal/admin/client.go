@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tanker/internal/config"
+	"tanker/internal/dead"
 	"tanker/internal/history"
 	"tanker/internal/journal"
 )
@@ -57,7 +58,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // DeadLetters asks for a part of the list of dead letters.
-func (c *Client) DeadLetters(ctx context.Context, f journal.DeadFilter) (journal.DeadPage, error) {
+func (c *Client) DeadLetters(ctx context.Context, f dead.Filter) (journal.DeadPage, error) {
 	var page journal.DeadPage
 	return page, c.do(ctx, http.MethodGet, "/api/v1/dead?"+formatFilter(f).Encode(), &page)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"tanker/internal/dead"
 	"tanker/internal/journal"
 )
 
@@ -31,7 +32,7 @@ func (h *Handler) listDead(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// The parameters of a listing, in the order of journal.DeadFilter.
+// The parameters of a listing, in the order of dead.Filter.
 const (
 	paramDestination = "destination"
 	paramReason      = "reason"
@@ -42,8 +43,8 @@ const (
 	paramLimit       = "limit"
 )
 
-func parseFilter(q url.Values) (f journal.DeadFilter, err error) {
-	f.Destination, f.Reason, f.User = q.Get(paramDestination), q.Get(paramReason), q.Get(paramUser)
+func parseFilter(q url.Values) (f dead.Filter, err error) {
+	f.Destination, f.Reason, f.User, f.Group = q.Get(paramDestination), q.Get(paramReason), q.Get(paramUser), q.Get(paramGroup)
 	if f.Since, err = parseTime(q, paramSince); err != nil {
 		return f, err
 	}
@@ -76,7 +77,7 @@ func parseTime(q url.Values, name string) (time.Time, error) {
 }
 
 // formatFilter is the reverse of parseFilter.
-func formatFilter(f journal.DeadFilter) url.Values {
+func formatFilter(f dead.Filter) url.Values {
 	q := url.Values{}
 	set := func(name, value string, is bool) {
 		if is {
@@ -86,6 +87,7 @@ func formatFilter(f journal.DeadFilter) url.Values {
 	set(paramDestination, f.Destination, f.Destination != "")
 	set(paramReason, f.Reason, f.Reason != "")
 	set(paramUser, f.User, f.User != "")
+	set(paramGroup, f.Group, f.Group != "")
 	set(paramSince, f.Since.Format(time.RFC3339Nano), !f.Since.IsZero())
 	set(paramUntil, f.Until.Format(time.RFC3339Nano), !f.Until.IsZero())
 	set(paramAfter, strconv.FormatUint(f.After, 10), f.After != 0)

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"tanker/internal/config"
+	"tanker/internal/dead"
 	"tanker/internal/history"
 	"tanker/internal/journal"
 )
@@ -24,7 +25,11 @@ type Backend interface {
 	// Status says how everything stands.
 	Status(ctx context.Context) (Status, error)
 	// DeadLetters lists dead letters.
-	DeadLetters(ctx context.Context, filter journal.DeadFilter) (journal.DeadPage, error)
+	DeadLetters(ctx context.Context, filter dead.Filter) (journal.DeadPage, error)
+	// GroupDead says what dead letters died of.
+	GroupDead(ctx context.Context, filter dead.Filter, progress func(dead.Groups) error) (dead.Groups, error)
+	// TreatDead sends many again, or discards them.
+	TreatDead(ctx context.Context, op dead.Operation, o dead.Observer) (dead.Result, error)
 	// DeadLetter reads one. Errors of this and the next three: journal.ErrNotFound.
 	DeadLetter(ctx context.Context, destination string, at journal.Position) (journal.DeadLetter, error)
 	// PreviewDead says what would be sent if one were sent again; corrected, if there is any, in the place of its event.
@@ -97,6 +102,9 @@ func (h *Handler) routes() {
 	h.mux.HandleFunc("GET /ready", h.readiness)
 	h.guard("GET /api/v1/status", h.status)
 	h.guard("GET /api/v1/dead", h.listDead)
+	h.guard("GET /api/v1/dead/groups", h.groupDead)
+	h.guard("POST /api/v1/dead/replay", h.treatDead(dead.Replay))
+	h.guard("POST /api/v1/dead/discard", h.treatDead(dead.Discard))
 	h.guard("GET /api/v1/dead/{destination}/{position}", h.showDead)
 	h.guardLarge("POST /api/v1/dead/{destination}/{position}/replay", h.replayDead)
 	h.guard("DELETE /api/v1/dead/{destination}/{position}", h.discardDead)

@@ -16,6 +16,7 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
+	"tanker/internal/dead"
 	"tanker/internal/history"
 	"tanker/internal/journal"
 )
@@ -24,10 +25,11 @@ const token = "0123456789abcdef"
 
 // fake is a backend with one dead letter. It remembers what was done to it.
 type fake struct {
-	done   []string
-	filter journal.DeadFilter
-	traced history.TraceOptions
-	err    error
+	done      []string
+	filter    dead.Filter
+	operation dead.Operation
+	traced    history.TraceOptions
+	err       error
 }
 
 var letter = journal.DeadLetter{
@@ -39,7 +41,7 @@ func (f *fake) Status(context.Context) (admin.Status, error) {
 	return admin.Status{Version: "1.2.3", Destinations: []admin.DestinationStatus{{Name: "production", Accepted: 9}}}, f.err
 }
 
-func (f *fake) DeadLetters(_ context.Context, filter journal.DeadFilter) (journal.DeadPage, error) {
+func (f *fake) DeadLetters(_ context.Context, filter dead.Filter) (journal.DeadPage, error) {
 	f.filter = filter
 	return journal.DeadPage{Letters: []journal.DeadLetter{letter}, Next: 4}, f.err
 }
@@ -116,6 +118,13 @@ func TestAccess(t *testing.T) {
 		{"GET", "/api/v1/status?token=" + token, "", "", 401},
 		{"GET", "/api/v1/dead", "", "", 401},
 		{"GET", "/api/v1/dead/production/17.3", "", "", 401},
+		{"GET", "/api/v1/dead/groups", "", "", 401},
+		{"GET", "/api/v1/dead/groups?since=x", bearer, "", 400},
+		{"POST", "/api/v1/dead/replay", "", "", 401},
+		{"POST", "/api/v1/dead/replay?dry_run=1", bearer, "", 400},
+		{"POST", "/api/v1/dead/discard", "", "", 401},
+		{"POST", "/api/v1/dead/discard?until=x", bearer, "", 400},
+		{"GET", "/api/v1/dead/discard", bearer, "", 404},
 		{"POST", "/api/v1/dead/production/17.3/replay", "", "", 401},
 		{"POST", "/api/v1/dead/production/17.3/replay?dry_run=perhaps", bearer, "", 400},
 		{"DELETE", "/api/v1/dead/production/17.3", "", "", 401},
@@ -186,10 +195,10 @@ func TestClient(t *testing.T) {
 		t.Errorf("Status = %+v, %v", status, err)
 	}
 
-	filter := journal.DeadFilter{
+	filter := dead.Filter{Group: "0123456789ab", DeadFilter: journal.DeadFilter{
 		Destination: "production", Reason: "a b", User: "ü&=", After: 3, Limit: 7,
 		Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Until: time.Date(2027, 1, 2, 3, 4, 5, 6, time.UTC),
-	}
+	}}
 	page, err := c.DeadLetters(t.Context(), filter)
 	if err != nil || page.Next != 4 {
 		t.Errorf("DeadLetters = %+v, %v", page, err)
@@ -197,7 +206,7 @@ func TestClient(t *testing.T) {
 	if diff := cmp.Diff(filter, backend.filter); diff != "" {
 		t.Errorf("the filter that arrived (-sent +got):\n%s", diff)
 	}
-	if _, err := c.DeadLetters(t.Context(), journal.DeadFilter{}); err != nil || backend.filter != (journal.DeadFilter{}) {
+	if _, err := c.DeadLetters(t.Context(), dead.Filter{}); err != nil || backend.filter != (dead.Filter{}) {
 		t.Errorf("no filter arrived as %+v, %v", backend.filter, err)
 	}
 
@@ -277,7 +286,7 @@ func TestClientIsRefused(t *testing.T) {
 		},
 		"too many": {
 			func() error {
-				_, err := c.DeadLetters(t.Context(), journal.DeadFilter{Limit: 5000})
+				_, err := c.DeadLetters(t.Context(), dead.Filter{DeadFilter: journal.DeadFilter{Limit: 5000}})
 				return err
 			},
 			admin.RefusedError{Status: 400, Message: `limit="5000" is no number from 1 to 1000`},

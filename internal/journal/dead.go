@@ -61,14 +61,15 @@ func (j *Journal) DeadLetters(ctx context.Context, f DeadFilter) (DeadPage, erro
 		if err != nil {
 			return page, err
 		}
-		if f.selects(&letter) {
+		if f.Selects(&letter) {
 			page.Letters = append(page.Letters, letter)
 		}
 		seq = msg.Sequence
 	}
 }
 
-func (f *DeadFilter) selects(l *DeadLetter) bool {
+// Selects reports whether a letter of the filter's destination is meant. After and Limit do not count.
+func (f *DeadFilter) Selects(l *DeadLetter) bool {
 	return (f.Reason == "" || l.Reason == f.Reason) &&
 		(f.User == "" || l.User == f.User) &&
 		(f.Since.IsZero() || !l.At.Before(f.Since)) &&

@@ -30,8 +30,12 @@ type StoredPack struct {
 	Entries  []Entry
 }
 
-// scanPatience is how long a scan waits for the next pack, which is there, before it gives up.
-const scanPatience = 10 * time.Second
+const (
+	// scanPatience is how long a scan waits for the next message, which is there, before it gives up.
+	scanPatience = 10 * time.Second
+	// scanLooks is how often it asks meanwhile whether the message has been deleted.
+	scanLooks = 500 * time.Millisecond
+)
 
 // ErrStop ends a scan without an error, when what it calls returns it.
 var ErrStop = errors.New("enough")
@@ -115,14 +119,12 @@ func (j *Journal) scan(ctx context.Context, stream jetstream.Stream, config jets
 	}
 	defer messages.Stop()
 	for {
-		waiting, cancel := context.WithTimeout(ctx, scanPatience)
-		msg, err := messages.Next(jetstream.NextContext(waiting))
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
+		msg, err := nextMessage(ctx, cons, messages)
+		if errors.Is(err, ErrStop) {
+			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+			return err
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
@@ -136,6 +138,30 @@ func (j *Journal) scan(ctx context.Context, stream jetstream.Stream, config jets
 		if meta.NumPending == 0 {
 			return nil
 		}
+	}
+}
+
+// nextMessage waits for the next message of a scan. Error: ErrStop if what was to come has been deleted.
+func nextMessage(ctx context.Context, cons jetstream.Consumer, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	for end := time.Now().Add(scanPatience); ; {
+		waiting, cancel := context.WithTimeout(ctx, scanLooks)
+		msg, err := messages.Next(jetstream.NextContext(waiting))
+		cancel()
+		if err == nil {
+			return msg, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			if info, failed := cons.Info(ctx); failed == nil && info.NumPending == 0 {
+				return nil, ErrStop
+			}
+			if time.Now().Before(end) {
+				continue
+			}
+		}
+		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
+	"tanker/internal/dead"
 	"tanker/internal/delivery"
 	"tanker/internal/history"
 	"tanker/internal/journal"
@@ -102,8 +103,18 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 }
 
 // DeadLetters lists dead letters.
-func (b *backend) DeadLetters(ctx context.Context, f journal.DeadFilter) (journal.DeadPage, error) {
-	return b.journal.DeadLetters(ctx, f)
+func (b *backend) DeadLetters(ctx context.Context, f dead.Filter) (journal.DeadPage, error) {
+	return dead.List(ctx, b.journal, f)
+}
+
+// GroupDead says what dead letters died of.
+func (b *backend) GroupDead(ctx context.Context, f dead.Filter, progress func(dead.Groups) error) (dead.Groups, error) {
+	return dead.Count(ctx, b.journal, f, progress)
+}
+
+// TreatDead sends many dead letters again, or discards them.
+func (b *backend) TreatDead(ctx context.Context, op dead.Operation, o dead.Observer) (dead.Result, error) {
+	return dead.Run(ctx, b.journal, b, op, o)
 }
 
 // DeadLetter reads a dead letter.

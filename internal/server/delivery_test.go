@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tanker/internal/config"
+	"tanker/internal/dead"
 	"tanker/internal/journal"
 	"tanker/refiner/refinertest"
 )
@@ -281,7 +282,7 @@ func TestDeadLetterIsShownAndSentAgain(t *testing.T) {
 	eventually(t, "it is dead", func() bool { return len(r.status(t, "production").Totals.Dead) == 1 })
 	refiner.SetFaults()
 
-	page, err := r.admin.DeadLetters(t.Context(), journal.DeadFilter{Destination: "production", User: "u1"})
+	page, err := r.admin.DeadLetters(t.Context(), dead.Filter{DeadFilter: journal.DeadFilter{Destination: "production", User: "u1"}})
 	if err != nil || len(page.Letters) != 1 {
 		t.Fatalf("page = %+v, %v", page, err)
 	}
@@ -294,7 +295,7 @@ func TestDeadLetterIsShownAndSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it is delivered", func() bool { return r.status(t, "production").Totals.Delivered == 1 })
-	if page, err := r.admin.DeadLetters(t.Context(), journal.DeadFilter{}); err != nil || len(page.Letters) != 0 {
+	if page, err := r.admin.DeadLetters(t.Context(), dead.Filter{}); err != nil || len(page.Letters) != 0 {
 		t.Errorf("after the replay: %+v, %v", page, err)
 	}
 	if err := r.admin.DiscardDead(t.Context(), "production", at); err == nil {

@@ -122,6 +122,7 @@ func deadLetters(t *testing.T, place Place) {
 	if all := pages(t, j, 3); len(all) != 8 {
 		t.Errorf("pages hold %d letters, want 8", len(all))
 	}
+	scanDead(t, j, want)
 	letter, err := j.DeadLetter(t.Context(), "d", want[5].Position)
 	if diff := cmp.Diff(want[5], letter); err != nil || diff != "" {
 		t.Error(err, diff)
@@ -137,6 +138,53 @@ func deadLetters(t *testing.T, place Place) {
 	}
 	if all := pages(t, j, 100); len(all) != 7 {
 		t.Errorf("after discarding one there are %d letters, want 7", len(all))
+	}
+}
+
+// scanDead reads the seven letters of destination d, and the one of another.
+func scanDead(t *testing.T, j *journal.Journal, want []journal.DeadLetter) {
+	t.Helper()
+	scan := func(s journal.DeadScan, most int) (got []journal.DeadLetter, last uint64) {
+		t.Helper()
+		if err := j.ScanDead(t.Context(), s, func(seq uint64, l journal.DeadLetter) error {
+			if seq <= last {
+				t.Errorf("%d comes after %d", seq, last)
+			}
+			got, last = append(got, l), seq
+			if len(got) == most {
+				return journal.ErrStop
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got, last
+	}
+	extent, err := j.DeadExtent(t.Context())
+	if err != nil || extent.Letters != 8 || extent.Bytes == 0 || extent.MaxBytes == 0 {
+		t.Fatalf("%+v, %v", extent, err)
+	}
+	got, last := scan(journal.DeadScan{}, 0)
+	if len(got) != 8 || last != extent.Last {
+		t.Errorf("%d letters up to %d, want 8 up to %d", len(got), last, extent.Last)
+	}
+	first, middle := scan(journal.DeadScan{Destination: "d"}, 3)
+	rest, _ := scan(journal.DeadScan{Destination: "d", After: middle}, 0)
+	if diff := cmp.Diff(want, append(first, rest...)); diff != "" {
+		t.Error(diff)
+	}
+	if upTo, _ := scan(journal.DeadScan{UpTo: middle}, 0); len(upTo) != 3 {
+		t.Errorf("%d letters up to the third", len(upTo))
+	}
+	if none, _ := scan(journal.DeadScan{After: extent.Last}, 0); len(none) != 0 {
+		t.Errorf("%d letters after the last", len(none))
+	}
+	failure := errors.New("no")
+	if err := j.ScanDead(t.Context(), journal.DeadScan{}, func(uint64, journal.DeadLetter) error { return failure }); !errors.Is(err, failure) {
+		t.Errorf("got %v", err)
+	}
+	if err := j.ScanDead(t.Context(), journal.DeadScan{Destination: "../d"}, nil); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("odd name: %v", err)
 	}
 }
 
