@@ -1,6 +1,6 @@
 // Package admin is the HTTP API for operators, and the client of it that the command line uses.
 //
-// Metrics, health and readiness are open; everything else asks for a token. It shows and changes what the
+// Metrics, health and readiness are open; everything else asks for a token. Pages for people stand beside it. It shows and changes what the
 // parts of a server offer it, and decides nothing itself.
 package admin
 
@@ -11,10 +11,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
-	"tanker/internal/config"
 	"tanker/internal/dead"
 	"tanker/internal/history"
 	"tanker/internal/journal"
@@ -51,8 +51,11 @@ type Backend interface {
 
 // Options configure a Handler.
 type Options struct {
-	// Token is what a caller must present. Required.
-	Token config.Secret
+	// Access decides who may come in. Required.
+	Access *Access
+	// Console answers what is not the API's: the pages for operators, which ask for a login of their own. Default: there
+	// are none.
+	Console http.Handler
 	// Local says that the API listens on a loopback address. Requests that name another host are refused
 	// then: a page in the operator's browser could otherwise reach it by a name of its own.
 	Local bool
@@ -122,9 +125,16 @@ func (h *Handler) routes() {
 	h.guard("GET /debug/pprof/trace", pprof.Trace)
 	h.guard("GET /debug/pprof/cmdline", pprof.Cmdline)
 	h.guard("GET /debug/pprof/symbol", pprof.Symbol)
-	h.guard("/", func(w http.ResponseWriter, r *http.Request) {
+	nothing := func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, http.StatusNotFound, "there is no such page", "the API is under /api/v1/")
-	})
+	}
+	h.guard("/api/", nothing)
+	h.guard("/debug/", nothing)
+	if h.options.Console != nil {
+		h.mux.Handle("/", h.options.Console)
+		return
+	}
+	h.guard("/", nothing)
 }
 
 // How large a request may be: in general, and where it carries an event.
@@ -144,16 +154,35 @@ func (h *Handler) guard(pattern string, serve http.HandlerFunc) {
 // guardLarge adds a route that asks for the token and takes an event.
 func (h *Handler) guardLarge(pattern string, serve http.HandlerFunc) {
 	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || !h.options.Token.Equal(config.NewSecret(strings.TrimSpace(token))) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="tanker"`)
-			writeError(w, http.StatusUnauthorized, "the token is missing or wrong",
-				"send it as Authorization: Bearer TOKEN; it is TANKER_ADMIN_TOKEN, or else in the file admin-token of the data directory")
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if err := h.options.Access.Admit(addressOf(r), strings.TrimSpace(token)); err != nil {
+			refuse(w, err)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
 		serve(w, r)
 	})
+}
+
+// refuse answers somebody who has not the right token.
+func refuse(w http.ResponseWriter, err error) {
+	if wait, ok := errors.AsType[*WaitError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(wait.Seconds()))
+		writeError(w, http.StatusTooManyRequests, err.Error(), "something at your address presents a wrong token again and again: find it")
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="tanker"`)
+	writeError(w, http.StatusUnauthorized, err.Error(),
+		"send it as Authorization: Bearer TOKEN; it is TANKER_ADMIN_TOKEN, or else in the file admin-token of the data directory")
+}
+
+// addressOf is where a request comes from, as far as the connection says: headers could say anything.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // ServeHTTP answers a request.

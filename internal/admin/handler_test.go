@@ -91,7 +91,7 @@ func (f *fake) find(what, destination string, at journal.Position) error {
 func start(t *testing.T) (*admin.Handler, *fake, *httptest.Server) {
 	t.Helper()
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics") })
-	h := admin.NewHandler(admin.Options{Token: config.NewSecret(token), Local: true, Metrics: metrics})
+	h := admin.NewHandler(admin.Options{Access: admin.NewAccess(config.NewSecret(token)), Local: true, Metrics: metrics})
 	backend := &fake{}
 	h.SetBackend(backend)
 	h.SetReady(func() error { return nil })

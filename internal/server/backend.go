@@ -21,10 +21,12 @@ type backend struct{ *fleet }
 func (f *fleet) startBackend(context.Context) error {
 	backend := &backend{f}
 	f.admin.SetBackend(backend)
+	f.console.SetBackend(backend)
 	f.metrics.Observe(backend.observe)
 	f.crew.onStop(func() error {
 		f.metrics.Observe(nil)
 		f.admin.SetBackend(nil)
+		f.console.SetBackend(nil)
 		f.gone.Store(true)
 		return nil
 	})

@@ -17,6 +17,7 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
+	"tanker/internal/console"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
 	"tanker/internal/telemetry"
@@ -51,6 +52,7 @@ type server struct {
 	started time.Time
 	metrics *telemetry.Metrics
 	admin   *admin.Handler
+	console *console.Console
 	journal *journal.Journal
 	gateway *gateway.Gateway
 	fleet   *fleet // nil while there is none; belongs to start, then to the part "configuration", then to stop
@@ -119,13 +121,16 @@ func (s *server) startAdmin(context.Context) error {
 		return err
 	}
 	s.addresses.Admin = address("http", listener)
+	access := admin.NewAccess(token)
+	s.console = console.New(console.Options{Access: access, Version: s.options.Version.Version, Logger: s.log})
 	s.admin = admin.NewHandler(admin.Options{
-		Token: token, Local: isLoopback(listener), Metrics: s.metrics.Handler(), Logger: s.log,
+		Access: access, Local: isLoopback(listener), Metrics: s.metrics.Handler(), Console: s.console, Logger: s.log,
 	})
 	web := &http.Server{
 		Handler: s.admin, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	web.RegisterOnShutdown(s.console.Close)
 	s.crew.start("admin API", func(ctx context.Context) error {
 		return serve(ctx, web, func() error { return web.Serve(listener) }, time.Second)
 	})

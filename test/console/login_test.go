@@ -1,0 +1,37 @@
+package console_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+func TestLogin(t *testing.T) {
+	k := start(t, nil)
+	b := open(t, k)
+	b.visit(t, "/") // and is asked who is there
+	b.shows(t, "Log in")
+	b.shot(t, "login")
+	b.permit("401")
+	b.do(t, "log in with a wrong token", chromedp.SendKeys(chromedp.CSS("#token"), "not the token"), chromedp.KeyEvent("\r"))
+	b.shows(t, "This is not the token.")
+	b.shot(t, "login-wrong")
+	b.do(t, "log in", chromedp.SendKeys(chromedp.CSS("#token"), adminToken), chromedp.KeyEvent("\r"))
+	b.until(t, `document.querySelector("nav [aria-current]")?.textContent === "Overview"`)
+	b.click(t, ".logout button")
+	b.until(t, `location.pathname === "/login"`)
+	b.visit(t, "/")
+	b.shows(t, "Log in")
+}
+
+func TestOverview(t *testing.T) {
+	k := start(t, nil)
+	b := logIn(t, k)
+	b.shot(t, "overview-empty")
+	b.until(t, `document.querySelector("[data-live]").dataset.live === "on"`)
+	k.send(t, "identify", `{"userId":"u1","traits":{"email":"alex@example.com"}}`)
+	k.send(t, "track", `{"anonymousId":"somebody","event":"Pricing Viewed"}`)
+	k.settled(t)
+	b.shows(t, "delivered 1")
+	b.shot(t, "overview")
+}
