@@ -11,7 +11,7 @@ RUN ?= .
 build: ## bin/tanker
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
 
-test: lint test/sdk/node_modules/.installed chromium ## everything: lint, and all tests with the race detector
+test: lint test/sdk/node_modules/.installed test/console/node_modules/.installed chromium ## everything: lint, and all tests with the race detector
 	go test -race -timeout 20m ./...
 
 lint: ## formatting, go vet, golangci-lint with .golangci.yaml
@@ -31,23 +31,24 @@ fuzz-short: ## each fuzz target for $(FUZZTIME)
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
 	  done; done
 
-# The real SDK that the integration test runs. Without npm the test is left out, except in CI.
-test/sdk/node_modules/.installed: test/sdk/package-lock.json
+# The real SDKs that tests run, and what the console's pages are checked with. Without npm these tests are left out,
+# except in CI.
+test/%/node_modules/.installed: test/%/package-lock.json
 	@if command -v npm >/dev/null; then \
-	  cd test/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
+	  cd test/$* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
 	elif [ -n "$$CI" ]; then echo "npm is not installed: the tests need Node.js 18 or later"; exit 1; \
-	else echo "npm is not installed: the test with the real SDK is left out"; fi
+	else echo "npm is not installed: tests with the real SDKs are left out"; fi
 
-# The browser that the SDKs' tests run in. Without it they are left out, except in CI.
+# The browser that tests run in. Without it they are left out, except in CI.
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  elif [ -n "$$CI" ]; then echo "Chromium is not installed: the tests need it"; exit 1; \
-	  else echo "Chromium is not installed: the tests with SDKs in a browser are left out"; fi
+	  else echo "Chromium is not installed: the tests in a browser are left out"; fi
 
 faults: ## all that can go wrong, for minutes each; ROUNDS=20 repeats it, RUN=Kill selects
 	go test ./test/faults -count 1 -v -timeout 24h -full -rounds $(ROUNDS) -run '$(RUN)'
 
 clean:
-	rm -rf bin test/sdk/node_modules
+	rm -rf bin test/sdk/node_modules test/console/node_modules

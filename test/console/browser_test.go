@@ -181,6 +181,9 @@ func (b *tab) shot(t *testing.T, name string) {
 		if err != nil {
 			t.Fatalf("screenshot %s: %v", name, err)
 		}
+		if look.width > 1000 {
+			b.accessible(t, name+" "+look.name)
+		}
 		file := filepath.Join(b.dir, name+"-"+look.name+".png")
 		if err := os.WriteFile(file, image, 0o600); err != nil {
 			t.Fatal(err)
@@ -188,6 +191,31 @@ func (b *tab) shot(t *testing.T, name string) {
 	}
 	t.Logf("screenshots: %s", filepath.Join(b.dir, name+"-*.png"))
 	b.do(t, "look as before", chromedp.EmulateViewport(1280, 900), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}))
+}
+
+// accessible fails if axe-core finds something serious in the page.
+func (b *tab) accessible(t *testing.T, name string) {
+	t.Helper()
+	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("axe-core is not installed, which make test does")
+		}
+		t.Logf("%s is not checked with axe-core, which is not installed: run make test", name)
+		return
+	}
+	if _, err := chromedp.Run(b, chromedp.Evaluate[chromedp.Void](string(axe)+"; void 0")); err != nil {
+		t.Fatalf("axe-core: %v", err)
+	}
+	found, err := chromedp.Run(b, chromedp.Evaluate[[]string](`axe.run().then(r => r.violations
+		.filter(v => v.impact === "serious" || v.impact === "critical")
+		.flatMap(v => v.nodes.map(n => v.impact + ": " + v.help + ": " + n.html + " " + n.failureSummary)))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("axe-core: %v", err)
+	}
+	for _, problem := range found {
+		t.Errorf("%s: %s", name, problem)
+	}
 }
 
 // permit lets something go wrong in the browser whose message contains a text: an answer 401, for example.
