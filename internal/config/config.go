@@ -161,12 +161,42 @@ type Journal struct {
 	Retention time.Duration `yaml:"retention"`
 
 	// MaxBytes is how large the journal may become; beyond it requests are answered 503 and the SDKs keep
-	// their events. Default 0: 70 % of what the disk has free, counting what the journal has already.
+	// their events. Default 0: 70 % of what the disk has free, counting what the journal has already; on a cluster 8GiB
+	// for each replica.
 	MaxBytes Size `yaml:"max_bytes"`
 
 	// MinFree is how much of the disk must stay free; below it requests are answered 503 and the SDKs keep
 	// their events. Default 256MiB.
 	MinFree Size `yaml:"min_free"`
+
+	// URL is a NATS cluster that keeps the journal in the place of the data directory: nats://host:4222, several
+	// separated by commas. TANKER_JOURNAL_URL comes before it. Not set by default.
+	URL string `yaml:"url"`
+
+	// CredentialsFile is a file with a user's JWT and key that the cluster knows. Not set by default.
+	CredentialsFile string `yaml:"credentials_file"`
+
+	// TLS says how the cluster and this process know each other. By default what the system trusts is trusted.
+	TLS ClientTLS `yaml:"tls"`
+
+	// Replicas is on how many servers of the cluster everything is kept: 1, 3 or 5. Default 3.
+	Replicas int `yaml:"replicas"`
+
+	// Node is the name of this process among those on the cluster: each needs its own, and keeps it over restarts.
+	// Default: the machine's name and some letters that are kept in the data directory.
+	Node string `yaml:"node"`
+}
+
+// ClientTLS names PEM files by which a server is known, and by which this process is known to it.
+type ClientTLS struct {
+	// CAFile holds the authorities that the servers' certificates are from.
+	CAFile string `yaml:"ca_file"`
+
+	// CertFile holds this process's own certificate.
+	CertFile string `yaml:"cert_file"`
+
+	// KeyFile holds its private key.
+	KeyFile string `yaml:"key_file"`
 }
 
 // Log says what is logged, and how. Logs go to standard error.

@@ -11,6 +11,7 @@ const (
 	envListen      = "TANKER_LISTEN"
 	envAdminListen = "TANKER_ADMIN_LISTEN"
 	envAdminToken  = "TANKER_ADMIN_TOKEN"
+	envJournalURL  = "TANKER_JOURNAL_URL"
 )
 
 // WorkspaceVariable is the environment variable that names a workspace configuration.
@@ -64,6 +65,7 @@ func (c *Config) override(getenv func(string) string, found *findings) {
 		envAdminListen:    {"admin.listen", &c.Admin.Listen},
 		envDataDir:        {"data_dir", &c.DataDir},
 		WorkspaceVariable: {"workspace.file", &c.Workspace.File},
+		envJournalURL:     {"journal.url", &c.Journal.URL},
 	} {
 		if v := getenv(variable); v != "" {
 			*setting.value = v

@@ -88,7 +88,8 @@ func withoutPath(path string, err error) error {
 
 // anchor makes the file's relative paths relative to its folder.
 func (c *Config) anchor(folder string) {
-	paths := []*string{&c.DataDir, &c.TLS.CertFile, &c.TLS.KeyFile, &c.Admin.TokenFile, &c.Workspace.File}
+	paths := []*string{&c.DataDir, &c.TLS.CertFile, &c.TLS.KeyFile, &c.Admin.TokenFile, &c.Workspace.File,
+		&c.Journal.CredentialsFile, &c.Journal.TLS.CAFile, &c.Journal.TLS.CertFile, &c.Journal.TLS.KeyFile}
 	for i := range c.Sources {
 		paths = append(paths, &c.Sources[i].WriteKeyFile)
 	}

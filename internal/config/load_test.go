@@ -81,7 +81,7 @@ workspace: {endpoint: "http://127.0.0.1:1", server_side_event_filtering: true, i
 admin: {listen: "[::1]:81", token_file: token}
 gateway: {max_body: 1MiB, max_batch_events: 7, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5, max_memory: 32MiB}
 transformer: {enabled: true, listen: ":82", profile: documented, endpoint: "http://127.0.0.1:2", upstream_transformer: "http://127.0.0.1:3", max_memory: 64MiB}
-journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 1MiB}
+journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 1MiB, url: "nats://a:4222, tls://b", credentials_file: token, replicas: 5, node: n-1}
 log: {level: debug, format: json}
 sources:
   - name: web
@@ -132,8 +132,9 @@ destinations:
 		Listen: ":80", DataDir: "/var/lib/tanker", StopTimeout: time.Minute,
 		Admin:   config.Admin{Listen: "[::1]:81", TokenFile: "token", Token: config.NewSecret("0123456789abcdef")},
 		Gateway: config.Gateway{MaxBody: 1 << 20, MaxBatchEvents: 7, MaxEventDepth: 10, MaxEventKeys: 1000, MaxRequests: 5, MaxMemory: 32 << 20},
-		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29, MinFree: 1 << 20},
-		Log:     config.Log{Level: "debug", Format: "json"},
+		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29, MinFree: 1 << 20,
+			URL: "nats://a:4222, tls://b", CredentialsFile: "token", Replicas: 5, Node: "n-1"},
+		Log: config.Log{Level: "debug", Format: "json"},
 
 		Transformer: config.Transformer{
 			Enabled: true, Listen: ":82", Profile: "documented", Endpoint: "http://127.0.0.1:2", UpstreamTransformer: "http://127.0.0.1:3", MaxMemory: 64 << 20,
@@ -279,6 +280,18 @@ func TestLoadRefuses(t *testing.T) {
 		"a secret URL":                            {strings.Replace(smallest, "KEY}", "KEY, endpoint: 'https://me:pw@x.io'}", 1), "must have no user, query or fragment"},
 		"a huge size":                             {with("gateway: {max_body: 9999999999TiB}"), `"9999999999TiB" is no size`},
 		"a negative one":                          {with("journal: {retention: -1h}"), `"-1h" is no duration`},
+		"two replicas":                            {with("journal: {replicas: 2}"), "tanker.yaml:6: journal.replicas: 2 is not one of 1, 3, 5"},
+		"no NATS":                                 {with("journal: {url: 'https://a:4222'}"), `tanker.yaml:6: journal.url: "https://a:4222" is no address of a NATS server`},
+		"a second NATS that is none":              {with("journal: {url: 'nats://a,u:pw@b'}"), `tanker.yaml:6: journal.url: "…@b" is no address of a NATS server`},
+		"a NATS with too much to it":              {with("journal: {url: 'nats://u:pw@a/x'}"), `tanker.yaml:6: journal.url: "nats://u:xxxxx@a/x" has more in it than a host and a port`},
+		"a NATS with an odd port":                 {with("journal: {url: 'nats://a:99999'}"), `tanker.yaml:6: journal.url: "99999" is no port`},
+		"credentials for nobody":                  {with("journal: {credentials_file: a}"), "tanker.yaml:6: journal: credentials_file and tls are for a NATS cluster"},
+		"credentials that are not there":          {with("journal: {url: 'nats://a', credentials_file: x}"), "tanker.yaml:6: journal.credentials_file: x: no such file"},
+		"authorities that are not there":          {with("journal: {url: 'nats://a', tls: {ca_file: x}}"), "tanker.yaml:6: journal.tls.ca_file: x: no such file"},
+		"authorities that are none":               {with("journal: {url: 'nats://a', tls: {ca_file: tanker.yaml}}"), "tanker.yaml:6: journal.tls.ca_file: tanker.yaml holds no certificate in PEM"},
+		"half of the journal's TLS":               {with("journal: {url: 'nats://a', tls: {key_file: a}}"), "tanker.yaml:6: journal.tls: needs both cert_file and key_file"},
+		"a certificate that is not there":         {with("journal: {url: 'nats://a', tls: {cert_file: a, key_file: a}}"), "tanker.yaml:6: journal.tls: the certificate cannot be used: open a: no such file"},
+		"an odd node":                             {with("journal: {node: a.b}"), `tanker.yaml:6: journal.node: "a.b" is no name`},
 		"a small log":                             {with("journal: {max_bytes: 1KiB}"), "tanker.yaml:6: journal.max_bytes: 1KiB is out of range: it goes from 64MiB to 1024TiB"},
 	} {
 		t.Run(name, func(t *testing.T) {

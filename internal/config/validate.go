@@ -31,14 +31,7 @@ func (c *Config) validate(found *findings) {
 	within(v, "gateway.max_event_keys", c.Gateway.MaxEventKeys, 100, 1_000_000)
 	within(v, "gateway.max_requests", c.Gateway.MaxRequests, 1, 1_000_000)
 	within(v, "gateway.max_memory", c.Gateway.MaxMemory, 16<<20, 1<<40)
-	within(v, "journal.retention", c.Journal.Retention, time.Minute, 10*365*24*time.Hour)
-	within(v, "journal.min_free", c.Journal.MinFree, 1<<20, maxSize)
-	if c.Journal.MaxBytes != 0 {
-		within(v, "journal.max_bytes", c.Journal.MaxBytes, 64<<20, maxSize)
-	}
-	if c.Journal.Sync != SyncAlways {
-		within(v, "journal.sync", c.Journal.Sync.Interval(), time.Millisecond, time.Hour)
-	}
+	v.journal(c.Journal)
 	v.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.choice("log.format", c.Log.Format, "text", "json")
 	if !c.Admin.Token.IsZero() && len(c.Admin.Token.Reveal()) < minToken {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,19 +13,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Options configure a journal.
 type Options struct {
-	// Dir is where the data lives. It is created when it is not there. Required.
+	// Dir is where the data lives. It is created when it is not there. Required, unless Cluster has a URL.
 	Dir string
+	// Cluster keeps the data on NATS servers elsewhere. The zero value means the server in this process, with its
+	// data in Dir. With a URL, Dir, SyncEvery and MinFree mean nothing.
+	Cluster Cluster
 	// SyncEvery is how long written data may stay in the operating system's memory. Zero, the default, means
 	// that every write is on disk before Append returns; otherwise a power cut can lose that much.
 	// A crash of the process alone loses nothing either way.
 	SyncEvery time.Duration
 	// MaxBytes bounds the events on disk. When it is reached Append returns ErrFull. Zero means
-	// 70 % of the space that is free or already ours.
+	// 70 % of the space that is free or already ours, and on a cluster, where each replica takes that much, 8 GiB.
 	MaxBytes int64
 	// MinFree is the space that is left on the disk for others: with less free, Append returns ErrFull.
 	// Zero means 256 MiB.
@@ -36,7 +41,8 @@ type Options struct {
 	DedupWindow time.Duration
 	// DedupIDs bounds the ids that are remembered for each source within the window. Zero means 500,000, some 40 MB.
 	DedupIDs int
-	// Writer names this process in the subjects it writes to. Zero means "local".
+	// Writer names this process in the subjects it writes to. On a cluster each process needs a name of its own, and
+	// keeps it over its restarts; see ValidName. Zero means "local".
 	Writer string
 	// Logger gets what an operator should know. Zero means none.
 	Logger *slog.Logger
@@ -55,8 +61,8 @@ type noObserver struct{}
 func (noObserver) Appended(int, int, time.Duration) {}
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Dir == "" {
-		return o, errors.New("journal: no directory given")
+	if err := o.checkPlace(); err != nil {
+		return o, err
 	}
 	if o.MinFree == 0 {
 		o.MinFree = 256 << 20
@@ -82,11 +88,29 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+// checkPlace refuses options that do not say where the data is.
+func (o *Options) checkPlace() error {
+	switch {
+	case o.Cluster.URL == "" && o.Dir == "":
+		return errors.New("journal: no directory given")
+	case o.Writer != "" && !ValidName(o.Writer):
+		return fmt.Errorf("journal: %q cannot be the name of a process", o.Writer)
+	}
+	o.Cluster.Replicas = cmp.Or(o.Cluster.Replicas, defaultReplicas)
+	if o.Cluster.URL == "" {
+		o.Cluster.Replicas = 1
+	} else {
+		o.MaxBytes = cmp.Or(o.MaxBytes, clusterRoom)
+	}
+	return nil
+}
+
 // Journal is the durable log. Its methods are safe for concurrent use.
 type Journal struct {
 	opts     Options
-	lock     *os.File
-	embedded *embedded
+	lock     *os.File  // nil on a cluster
+	embedded *embedded // nil on a cluster
+	cluster  *cluster  // nil if the server is in this process
 	js       jetstream.JetStream
 
 	events, outcomes, dead, parked jetstream.Stream
@@ -104,22 +128,15 @@ type Journal struct {
 	wg   sync.WaitGroup
 }
 
-// Open opens the journal in a directory or creates it there. Errors: ErrLocked when another process has it
-// open, ErrUnavailable when the server in it does not start.
+// Open opens the journal, or creates it where there is none. Errors: ErrLocked when another process has its directory
+// open, ErrUnavailable when the server in it does not start or those elsewhere cannot be reached.
 func Open(ctx context.Context, opts Options) (*Journal, error) {
 	o, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create journal directory: %w", err)
-	}
-	lock, err := lockDir(o.Dir)
-	if err != nil {
-		return nil, err
-	}
 	j := &Journal{
-		opts: o, lock: lock, stop: make(chan struct{}),
+		opts: o, stop: make(chan struct{}),
 		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]uint64{},
 	}
 	if err := j.start(ctx); err != nil {
@@ -129,22 +146,18 @@ func Open(ctx context.Context, opts Options) (*Journal, error) {
 }
 
 func (j *Journal) start(ctx context.Context) error {
-	if j.opts.MaxBytes == 0 {
-		room, err := roomFor(j.opts.Dir)
-		if err != nil {
-			return err
-		}
-		j.opts.MaxBytes = room
+	connect := j.startEmbedded
+	if j.opts.Cluster.URL != "" {
+		connect = j.startCluster
 	}
-	sizes := splitRoom(j.opts.MaxBytes)
-	var err error
-	if j.embedded, err = startEmbedded(j.opts); err != nil {
+	conn, err := connect(ctx)
+	if err != nil {
 		return err
 	}
-	if j.js, err = jetstream.New(j.embedded.conn); err != nil {
+	if j.js, err = jetstream.New(conn); err != nil {
 		return fmt.Errorf("open journal: %w", err)
 	}
-	if err := j.openStreams(ctx, sizes); err != nil {
+	if err := j.openStreams(ctx, splitRoom(j.opts.MaxBytes)); err != nil {
 		return err
 	}
 	if err := j.loadCounts(ctx); err != nil {
@@ -152,6 +165,46 @@ func (j *Journal) start(ctx context.Context) error {
 	}
 	if err := j.remember(ctx); err != nil {
 		return fmt.Errorf("read recent message ids: %w", err)
+	}
+	return j.watch()
+}
+
+// startEmbedded starts the server in this process, on a directory that nobody else has open.
+func (j *Journal) startEmbedded(context.Context) (*nats.Conn, error) {
+	dir := j.opts.Dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create journal directory: %w", err)
+	}
+	var err error
+	if j.lock, err = lockDir(dir); err != nil {
+		return nil, err
+	}
+	if j.opts.MaxBytes == 0 {
+		if j.opts.MaxBytes, err = roomFor(dir); err != nil {
+			return nil, err
+		}
+	}
+	if j.embedded, err = startEmbedded(j.opts); err != nil {
+		return nil, err
+	}
+	return j.embedded.conn, nil
+}
+
+// startCluster connects to the servers elsewhere.
+func (j *Journal) startCluster(ctx context.Context) (*nats.Conn, error) {
+	conn, err := connectCluster(ctx, j.opts)
+	if err != nil {
+		return nil, err
+	}
+	j.cluster = &cluster{conn: conn}
+	return conn, nil
+}
+
+// watch begins to look after what the data is stored on.
+func (j *Journal) watch() error {
+	if j.cluster != nil {
+		j.wg.Go(j.watchCluster)
+		return nil
 	}
 	if err := j.checkDisk(); err != nil {
 		return err
@@ -177,10 +230,15 @@ func (j *Journal) Close() error {
 	}
 	close(j.stop)
 	j.wg.Wait()
+	if j.cluster != nil {
+		j.cluster.conn.Close()
+	}
 	if j.embedded != nil {
 		j.embedded.stop()
 	}
-	errs = append(errs, j.lock.Close())
+	if j.lock != nil {
+		errs = append(errs, j.lock.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -194,6 +252,8 @@ func (j *Journal) Health() error {
 		return ErrClosed
 	case j.full.Load():
 		return j.errReserve()
+	case j.cluster != nil:
+		return j.cluster.health()
 	}
 	return j.embedded.health()
 }

@@ -10,9 +10,11 @@ import (
 
 	"tanker/internal/journal"
 	"tanker/internal/journal/journaltest"
+	"tanker/internal/natstest"
 )
 
 func TestMain(m *testing.M) {
+	natstest.ServeIfAsked()
 	// A history opens a journal several times: fewer of them than rapid's hundred. The flag still overrides it.
 	if err := flag.Set("rapid.checks", "20"); err != nil {
 		panic(err)
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestEmbedded(t *testing.T) {
-	journaltest.Run(t, func(t testing.TB) journaltest.Place { return journaltest.Directory(t.TempDir()) })
+	journaltest.Run(t, func(t testing.TB) journaltest.Place { return journaltest.Directory(t.TempDir()) }, nil)
 }
 
 func TestDirectoryInUse(t *testing.T) {

@@ -72,8 +72,9 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 	}
 	for _, st := range streams {
 		st.config.Storage = jetstream.FileStorage
-		st.config.AllowDirect = true
-		st.config.Duplicates = time.Second // ids are remembered here, not by the server
+		st.config.Replicas = j.opts.Cluster.Replicas
+		st.config.AllowDirect = j.cluster == nil // a replica may not have yet what was acknowledged
+		st.config.Duplicates = time.Second       // ids are remembered here, not by the server
 		stream, err := j.js.CreateOrUpdateStream(ctx, st.config)
 		if err != nil {
 			return fmt.Errorf("open stream %s: %w", st.config.Name, err)
@@ -89,13 +90,28 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 		{bucketMemories, &j.memories, s.small},
 		{bucketReplays, &j.replays, s.small},
 	} {
-		kv, err := j.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: b.name, Storage: jetstream.FileStorage, MaxBytes: b.room})
+		kv, err := j.openBucket(ctx, b.name, b.room)
 		if err != nil {
 			return fmt.Errorf("open bucket %s: %w", b.name, err)
 		}
 		*b.into = kv
 	}
 	return nil
+}
+
+// openBucket makes a bucket as the client does, except that on a cluster only the leader of its stream is read: a replica
+// may not have yet what was acknowledged.
+func (j *Journal) openBucket(ctx context.Context, name string, room int64) (jetstream.KeyValue, error) {
+	_, err := j.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, MaxMsgsPerSubject: 1, MaxBytes: room,
+		MaxMsgs: -1, MaxMsgSize: -1, MaxConsumers: -1,
+		Storage: jetstream.FileStorage, Replicas: j.opts.Cluster.Replicas, AllowRollup: true, DenyDelete: true,
+		Duplicates: 2 * time.Minute, Discard: jetstream.DiscardNew, AllowDirect: j.cluster == nil,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return j.js.KeyValue(ctx, name)
 }
 
 // loadCounts reads how many events each subject has ever held: from the last pack of the subject, or, when the

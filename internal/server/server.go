@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"tanker/internal/admin"
@@ -149,16 +148,12 @@ func (s *server) adminToken() (config.Secret, error) {
 }
 
 func (s *server) openJournal(ctx context.Context) error {
-	c := s.config.Journal
-	j, err := journal.Open(ctx, journal.Options{
-		Dir:       filepath.Join(s.config.DataDir, "journal"),
-		SyncEvery: c.Sync.Interval(),
-		MaxBytes:  int64(c.MaxBytes),
-		MinFree:   int64(c.MinFree),
-		Retention: c.Retention,
-		Logger:    s.log.With("part", "journal"),
-		Observer:  s.metrics,
-	})
+	o, err := JournalOptions(s.config)
+	if err != nil {
+		return err
+	}
+	o.Logger, o.Observer = s.log.With("part", "journal"), s.metrics
+	j, err := journal.Open(ctx, o)
 	if err != nil {
 		return err
 	}

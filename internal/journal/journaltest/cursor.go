@@ -31,14 +31,16 @@ func finishedStays(t *testing.T, place Place) {
 	if s := status(t, c); s.Totals.Delivered != uint64(len(done)) {
 		t.Errorf("delivered %d, want %d", s.Totals.Delivered, len(done))
 	}
-	crashed := openCursor(t, place.Crash(t).Open(t, nil), "d", "web")
+	place = place.Crash(t)
+	after := place.Open(t, nil)
+	crashed := openCursor(t, after, "d", "web")
 	if diff := cmp.Diff(open, take(t, crashed, len(open))); diff != "" {
 		t.Error("after a crash:", diff)
 	}
 	if diff := cmp.Diff(status(t, c), status(t, crashed)); diff != "" {
 		t.Error("after a crash:", diff)
 	}
-	c = openCursorAfterRestart(t, place, j, "d", "web")
+	c = openCursorAfterRestart(t, place, after, "d", "web")
 	if diff := cmp.Diff(open, take(t, c, len(open))); diff != "" {
 		t.Error("after a restart:", diff)
 	}

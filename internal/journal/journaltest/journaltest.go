@@ -20,14 +20,29 @@ type Place interface {
 	Open(t testing.TB, change func(*journal.Options)) *journal.Journal
 	// Crash returns a place with what would be left if the process were killed now. The journal stays open.
 	Crash(t testing.TB) Place
+	// Shared says that what Crash returns is no copy: the journal that stays open has lost its place to it.
+	Shared() bool
+	// Fresh returns an empty place of the same kind. On one that is shared everything else is gone.
+	Fresh(t testing.TB) Place
 }
 
-// Run tests the journals of a kind.
-func Run(t *testing.T, place func(t testing.TB) Place) {
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, Place)
-	}{
+// test is something that every journal must do.
+type test struct {
+	name string
+	run  func(*testing.T, Place)
+}
+
+// Run tests the journals of a kind in all that wanted chooses by name; nil chooses everything.
+func Run(t *testing.T, place func(t testing.TB) Place, wanted func(name string) bool) {
+	for _, test := range tests() {
+		if wanted == nil || wanted(test.name) {
+			t.Run(test.name, func(t *testing.T) { test.run(t, place(t)) })
+		}
+	}
+}
+
+func tests() []test {
+	return []test{
 		{"events come back as they were, in order", comeBack},
 		{"concurrent appends keep each caller's order", concurrentAppends},
 		{"a call too large for one pack is stored whole", largeCalls},
@@ -64,8 +79,6 @@ func Run(t *testing.T, place func(t testing.TB) Place) {
 		{"a full disk refuses events", reserve},
 		{"a journal may be given less room than before", room},
 		{"a closed journal says so", closed},
-	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, place(t)) })
 	}
 }
 
@@ -124,6 +137,12 @@ func (d Directory) Crash(t testing.TB) Place {
 	}
 	return Directory(dir)
 }
+
+// Shared implements Place.
+func (d Directory) Shared() bool { return false }
+
+// Fresh implements Place.
+func (d Directory) Fresh(t testing.TB) Place { return Directory(t.TempDir()) }
 
 func entry(source string, n int) journal.Entry {
 	return journal.Entry{

@@ -35,11 +35,11 @@ func remembered(t *testing.T, place Place) {
 	recalled(other, nil)
 
 	finish(t, other, outcomes(journal.Delivered, "", take(t, other, 3)))
-	crash := place.Crash(t)
+	place = place.Crash(t)
+	j = place.Open(t, nil)
+	recalled(openCursor(t, j, "d", "web"), large)
 	c = openCursorAfterRestart(t, place, j, "d", "web")
 	recalled(c, large)
-	crashed := openCursor(t, crash.Open(t, nil), "d", "web")
-	recalled(crashed, large)
 
 	finish(t, c, outcomes(journal.Delivered, "", take(t, c, 2)))
 	recalled(c, nil)
