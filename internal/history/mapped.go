@@ -51,10 +51,16 @@ const (
 )
 
 // Map says what the mapping makes of an event. It takes an event that breaks the mapping as delivery does.
-func Map(m Mapper, entry *journal.Entry) (mapped Mapped) {
+func Map(m Mapper, entry *journal.Entry) Mapped {
+	mapped, _ := mapEntry(m, entry)
+	return mapped
+}
+
+// mapEntry is Map, with the calls themselves.
+func mapEntry(m Mapper, entry *journal.Entry) (mapped Mapped, calls []mapping.Call) {
 	e, err := parse(entry)
 	if err != nil {
-		return Mapped{Type: entry.Type, Kind: journal.Rejected, Reason: reasonMalformed, Message: err.Error()}
+		return Mapped{Type: entry.Type, Kind: journal.Rejected, Reason: reasonMalformed, Message: err.Error()}, nil
 	}
 	mapped.Type, mapped.User = e.Type(), e.UserKey()
 	defer func() {
@@ -62,13 +68,13 @@ func Map(m Mapper, entry *journal.Entry) (mapped Mapped) {
 			mapped.Kind, mapped.Reason, mapped.Message = journal.Dead, reasonMapping, "the mapping breaks down over this event"
 		}
 	}()
-	calls, err := callsOf(m, entry, e)
+	calls, err = callsOf(m, entry, e)
 	if err != nil {
 		mapped.Kind, mapped.Reason, mapped.Message = journal.Rejected, reasonMapping, err.Error()
 		if refusal, ok := errors.AsType[*mapping.Refusal](err); ok {
 			mapped.Kind, mapped.Reason, mapped.Message = journal.Kind(refusal.Outcome), refusal.Reason, refusal.Message
 		}
-		return mapped
+		return mapped, nil
 	}
 	call := calls[0]
 	mapped.Method, mapped.Path, mapped.Body = call.Method, call.Path, call.Body
@@ -78,7 +84,7 @@ func Map(m Mapper, entry *journal.Entry) (mapped Mapped) {
 	if key := call.UserKey(); key != "" {
 		mapped.User = key
 	}
-	return mapped
+	return mapped, calls
 }
 
 func callsOf(m Mapper, entry *journal.Entry, e *event.Event) ([]mapping.Call, error) {

@@ -54,10 +54,7 @@ func isUser(e *event.Event, user string) bool {
 
 // isNamed reports whether a track call or a page has a name.
 func isNamed(e *event.Event, name string) bool {
-	if e.Type() == "track" {
-		return e.EventName().Text() == name
-	}
-	return e.Name().Text() == name
+	return nameOf(e) == name
 }
 
 // mayHold reports whether a text can be among the values of an event. To say no it must be sure: values may be

@@ -1,10 +1,7 @@
 package history
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"time"
 
 	"tanker/internal/journal"
@@ -14,73 +11,13 @@ import (
 type Log interface {
 	Scan(ctx context.Context, s journal.Scan, do func(journal.StoredPack) error) error
 	ScanOutcomes(ctx context.Context, destination string, since time.Time, do func([]journal.Outcome) error) error
-	Standing(destination string, pack *journal.StoredPack, pos journal.Position) (journal.Standing, bool)
+	Standings
 	DeadLetter(ctx context.Context, destination string, pos journal.Position) (journal.DeadLetter, error)
 }
 
-// Destination is one that events go to.
-type Destination struct {
-	Name   string
-	Mapper Mapper
-	// State says in words why it delivers nothing at the moment; "" if it delivers.
-	State func() string
-}
-
-// Traced is an event that the log holds, and what happened to it.
-type Traced struct {
-	Position   journal.Position `json:"position"`
-	Source     string           `json:"source"`
-	MessageID  string           `json:"messageId"`
-	Type       string           `json:"type"`
-	Name       string           `json:"name,omitempty"` // of the track event or the page
-	ReceivedAt time.Time        `json:"receivedAt"`
-	ReplayOf   journal.Position `json:"replayOf,omitzero"`
-	ReplayedAt time.Time        `json:"replayedAt,omitzero"` // when it was sent again, if it is a replay
-	Event      json.RawMessage  `json:"event"`               // as it was sent
-	Fates      []Fate           `json:"destinations"`
-}
-
-// Outcomes of a Fate beside the four kinds of the journal.
-const (
-	Pending journal.Kind = "pending" // it waits or is on its way
-	Unknown journal.Kind = "unknown" // it is finished, but the record of how is deleted already
-)
-
-// Fate is what happened to an event at one destination.
-type Fate struct {
-	Destination string       `json:"destination"`
-	Outcome     journal.Kind `json:"outcome"`
-	Reason      string       `json:"reason,omitempty"`  // of filtered, rejected and dead
-	Message     string       `json:"message,omitempty"` // the same for people
-	At          time.Time    `json:"at,omitzero"`       // of the outcome
-	Attempts    int          `json:"attempts,omitempty"`
-
-	// CarriedBy is the event whose call brought this one too; zero if there is none.
-	CarriedBy journal.Position `json:"carriedBy,omitzero"`
-
-	// Of a pending event:
-	ParkedSince  time.Time        `json:"parkedSince,omitzero"` // when it was moved out of the way, because its user must wait
-	FirstAttempt time.Time        `json:"firstAttempt,omitzero"`
-	NextAttempt  time.Time        `json:"nextAttempt,omitzero"`
-	Behind       journal.Position `json:"behind,omitzero"` // the same user's first pending event
-	State        string           `json:"state,omitempty"` // of the destination, if it delivers nothing
-
-	// Mapping is what the mapping makes of the event, as it is configured now.
-	Mapping Mapped `json:"mapping"`
-
-	// Letter is the dead letter, without what stands here already. It is nil if the event is not dead, or if the letter
-	// was sent again or discarded.
-	Letter *Letter `json:"letter,omitempty"`
-}
-
-// Letter is what a dead letter knows beyond the event and its outcome.
-type Letter struct {
-	Method   string            `json:"method,omitempty"`
-	Path     string            `json:"path,omitempty"`
-	Call     json.RawMessage   `json:"call,omitempty"`
-	Status   int               `json:"status,omitempty"`
-	Answer   string            `json:"answer,omitempty"`
-	Attempts []journal.Attempt `json:"attempts,omitempty"`
+// Standings know where events stand at destinations. A *journal.Journal does.
+type Standings interface {
+	Standing(destination string, pack *journal.StoredPack, pos journal.Position) (journal.Standing, bool)
 }
 
 // TraceOptions say what to trace.
@@ -174,30 +111,11 @@ func (t *tracer) pack(ctx context.Context, p *journal.StoredPack) error {
 
 // add notes an event that was found.
 func (t *tracer) add(ctx context.Context, p *journal.StoredPack, e *journal.Entry) error {
-	found := Traced{
-		Position: e.Position, Source: e.Source, MessageID: e.MessageID, Type: e.Type, ReceivedAt: e.ReceivedAt,
-		ReplayOf: e.ReplayOf, Event: bytes.Clone(e.Body),
-	}
-	if p.ReplayTo != "" {
-		found.ReplayedAt = p.Stored
-	}
-	if parsed, err := parse(e); err == nil {
-		found.Type = parsed.Type()
-		if found.Name = parsed.EventName().Text(); found.Type != "track" {
-			found.Name = parsed.Name().Text()
-		}
-	}
+	found := traced(p, e)
 	for _, d := range t.destinations {
-		standing, gets := t.log.Standing(d.Name, p, e.Position)
-		if !gets {
-			continue
+		if fate, gets := fateOf(t.log, &d, p, e); gets {
+			found.Fates = append(found.Fates, fate)
 		}
-		fate := Fate{Destination: d.Name, Outcome: Unknown, Mapping: Map(d.Mapper, e)}
-		fate.Attempts, fate.FirstAttempt, fate.NextAttempt = standing.Retry.Attempts, standing.Retry.First, standing.Retry.Next
-		if !standing.Finished {
-			fate.Outcome = Pending
-		}
-		found.Fates = append(found.Fates, fate)
 	}
 	if len(t.found) == 0 {
 		t.since = p.Stored
@@ -282,12 +200,10 @@ func (t *tracer) search(ctx context.Context, destination string, missing map[jou
 			if fate == nil {
 				continue
 			}
-			if o.Kind == journal.Parked {
-				fate.Outcome, fate.ParkedSince = Pending, o.At
-				continue
+			if o.Kind != journal.Parked {
+				delete(missing, o.Position)
 			}
-			delete(missing, o.Position)
-			if err := t.settle(ctx, fate, o); err != nil {
+			if err := settle(ctx, t.log, fate, o); err != nil {
 				return err
 			}
 		}
@@ -296,26 +212,4 @@ func (t *tracer) search(ctx context.Context, destination string, missing map[jou
 		}
 		return nil
 	})
-}
-
-// settle fills in what an outcome says.
-func (t *tracer) settle(ctx context.Context, fate *Fate, o *journal.Outcome) error {
-	fate.Outcome, fate.Reason, fate.At, fate.Attempts, fate.CarriedBy = o.Kind, o.Reason, o.At, o.Attempts, o.CarriedBy
-	fate.ParkedSince, fate.FirstAttempt, fate.NextAttempt = time.Time{}, time.Time{}, time.Time{}
-	if fate.Mapping.Reason == o.Reason {
-		fate.Message = fate.Mapping.Message
-	}
-	if o.Kind != journal.Dead {
-		return nil
-	}
-	letter, err := t.log.DeadLetter(ctx, fate.Destination, o.Position)
-	if errors.Is(err, journal.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	fate.Message = letter.Message
-	fate.Letter = &Letter{letter.Method, letter.Path, letter.Call, letter.Status, letter.Answer, letter.Attempts}
-	return nil
 }

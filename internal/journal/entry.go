@@ -69,6 +69,10 @@ type Outcome struct {
 	// which is no event's, means that the event had a call of its own, or none.
 	CarriedBy Position `json:"carriedBy,omitzero"`
 
+	// Place is where the event lies in PARKED, or lay when it was finished; see StillParked. Only what was read from the
+	// log has it.
+	Place Position `json:"-"`
+
 	// Letter is what is kept of a dead event. Set when Kind is Dead, never otherwise.
 	Letter *DeadLetter `json:"-"`
 }

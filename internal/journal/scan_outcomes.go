@@ -79,6 +79,7 @@ func outcomeBatch(msg jetstream.Msg, meta *jetstream.MsgMetadata) (OutcomeBatch,
 	outcomes := make([]Outcome, len(stored))
 	for i := range stored {
 		outcomes[i] = stored[i].Outcome
+		outcomes[i].Place = stored[i].place
 	}
 	return OutcomeBatch{
 		Seq: meta.Sequence.Stream, Stored: meta.Timestamp.UTC(), Outcomes: outcomes,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -119,8 +120,47 @@ func (c *Cursor) leftParked(msg *jetstream.RawStreamMsg) ([]ParkedEntry, error) 
 	return left, nil
 }
 
+// StillParked reports whether the event at a place in PARKED is not finished. Errors: ErrNotFound if the destination has no
+// open cursor, ErrUnavailable.
+func (j *Journal) StillParked(ctx context.Context, destination string, place Position) (bool, error) {
+	c, err := j.cursorOf(destination)
+	if err != nil {
+		return false, err
+	}
+	c.mu.Lock()
+	m := c.parked.messages[place.Seq()]
+	done := m != nil && m.done.has(place.Index())
+	c.mu.Unlock()
+	if done {
+		return false, nil
+	}
+	_, err = j.parked.GetMsg(ctx, place.Seq())
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read parked events: %w: %w", ErrUnavailable, err)
+	}
+	return true, nil
+}
+
+// Retries is what is known of the attempts of a destination's events that failed and have no outcome yet. Error:
+// ErrNotFound if the destination has no open cursor.
+func (j *Journal) Retries(destination string) (map[Position]Retry, error) {
+	c, err := j.cursorOf(destination)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.retries), nil
+}
+
 // Pack reads one pack of the log. Errors: ErrNotFound if there is none any more, ErrUnavailable, ErrCorrupt.
 func (j *Journal) Pack(ctx context.Context, seq uint64) (StoredPack, error) {
+	if seq == 0 {
+		return StoredPack{}, fmt.Errorf("event pack 0: %w", ErrNotFound)
+	}
 	msg, err := j.events.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return StoredPack{}, fmt.Errorf("event pack %d: %w", seq, ErrNotFound)

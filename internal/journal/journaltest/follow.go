@@ -161,6 +161,23 @@ func parkedListed(t *testing.T, place Place) {
 	check("ada's", "ada", want)
 	check("everybody's", "", all[1:135])
 	check("nobody's", "eve", nil)
+	if retries, err := j.Retries("d"); err != nil || len(retries) != 1 || retries[all[1].Position] != later {
+		t.Errorf("the retries are %v, %v", retries, err)
+	}
+	var still []bool
+	err = j.ScanOutcomes(t.Context(), "d", time.Time{}, func(outs []journal.Outcome) error {
+		for _, o := range outs {
+			parked, err := j.StillParked(t.Context(), "d", o.Place)
+			if err != nil || parked != (o.Position != all[0].Position) {
+				t.Errorf("%s at %s is parked: %v, %v", o.Position, o.Place, parked, err)
+			}
+			still = append(still, parked)
+		}
+		return nil
+	})
+	if err != nil || len(still) != 136 {
+		t.Errorf("%d records, %v", len(still), err)
+	}
 	if floor, err := j.Floor("d"); err != nil || floor != 0 {
 		t.Errorf("the floor is %d, %v", floor, err)
 	}
