@@ -15,22 +15,23 @@ const longestRestored = backoffMax
 // scheduler decides which call starts when. One goroutine runs it and owns all its state; the others give
 // it finished work through mailboxes.
 type scheduler struct {
-	o        *Options
-	epoch    time.Time // instants count from here
-	board    *board
-	paused   *pause
-	troubles []*trouble
-	verify   func()       // starts a probe, which ends in probed
-	employ   func()       // starts one more caller
-	measure  func()       // asks for the room for dead letters, which comes in unburied.rooms
-	onStop   func()       // told when the stop begins
-	queue    chan *item   // to the callers; never full
-	intake   chan []*item // from the reader
-	probed   chan error
-	wake     chan struct{}   // of the mailboxes and the troubles
-	ended    mailbox[*item]  // from the callers
-	recorded mailbox[*item]  // from the recorder
-	outbox   *mailbox[*item] // to the recorder
+	o         *Options
+	epoch     time.Time // instants count from here
+	board     *board
+	paused    *pause
+	troubles  []*trouble
+	verify    func()       // starts a probe, which ends in probed
+	employ    func()       // starts one more caller
+	measure   func()       // asks for the room for dead letters, which comes in unburied.rooms
+	onStop    func()       // told when the stop begins
+	queue     chan *item   // to the callers; never full
+	intake    chan []*item // from the reader
+	questions <-chan question
+	probed    chan error
+	wake      chan struct{}   // of the mailboxes and the troubles
+	ended     mailbox[*item]  // from the callers
+	recorded  mailbox[*item]  // from the recorder
+	outbox    *mailbox[*item] // to the recorder
 
 	window      held
 	lanes       lanes
@@ -104,6 +105,8 @@ func (s *scheduler) run(ctx context.Context) {
 			s.probeEnded(err)
 		case room := <-s.unburied.rooms:
 			s.takeRoom(room, s.now())
+		case q := <-s.questions:
+			s.answer(q)
 		case <-s.wake:
 		case <-timer.C:
 			set = 0

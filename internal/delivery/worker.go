@@ -15,6 +15,9 @@ type Worker struct {
 	o     Options
 	board board
 	pause pause
+
+	questions chan question
+	ended     chan struct{} // closed when Run returns
 }
 
 // New makes a worker. It reports everything that is wrong with the options.
@@ -24,7 +27,7 @@ func New(o Options) (*Worker, error) {
 	}
 	o = o.withDefaults()
 	o.Logger = o.Logger.With("destination", o.Name)
-	w := &Worker{o: o}
+	w := &Worker{o: o, questions: make(chan question), ended: make(chan struct{})}
 	w.pause.set(o.PausedSince)
 	w.board.publish(State{Name: o.Name, Status: StatusStopped}, &[callClasses]uint64{}, time.Now().UTC())
 	return w, nil
@@ -38,6 +41,7 @@ func (w *Worker) State() State { return w.board.read() }
 // stored. It returns before only if the log is closed or has been taken over by another process. Every
 // goroutine has ended when it returns. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
+	defer close(w.ended)
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 	r := w.assemble(ctx, abort)
@@ -72,7 +76,7 @@ type run struct {
 func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
 	o := &w.o
 	s := newScheduler(o, &w.board)
-	s.paused = &w.pause
+	s.paused, s.questions = &w.pause, w.questions
 	s.paused.tell(s.wake)
 	woken := make(chan struct{}, 1)
 	reading := &trouble{log: o.Logger, wake: s.wake}
