@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -140,20 +139,24 @@ func (f *Fate) giveUp(at Looked) {
 
 // Summary is an event in a line of a list.
 type Summary struct {
-	Position   journal.Position
-	Source     string
-	Type       string
-	Name       string // of the track event or the page
-	User       string // the user id, else the email, else the anonymous id
-	MessageID  string
-	ReceivedAt time.Time
+	Position    journal.Position
+	Source      string
+	Type        string
+	Name        string // of the track event or the page
+	User        string // the user id, else the email, else the anonymous id
+	UserID      string
+	Email       string
+	AnonymousID string
+	MessageID   string
+	ReceivedAt  time.Time
 }
 
 // Summarize says in short what an event is. It may be damaged, or blanked: then there is little to say.
 func Summarize(e *journal.Entry) Summary {
 	s := Summary{Position: e.Position, Source: e.Source, Type: e.Type, MessageID: e.MessageID, ReceivedAt: e.ReceivedAt}
 	if parsed, err := parse(e); err == nil {
-		s.Type, s.Name, s.User = parsed.Type(), nameOf(parsed), cmp.Or(parsed.UserKey(), parsed.AnonymousID())
+		s.Type, s.Name, s.User = parsed.Type(), nameOf(parsed), parsed.UserKey()
+		s.UserID, s.Email, s.AnonymousID = parsed.UserID().Text(), parsed.Email().Text(), parsed.AnonymousID()
 	}
 	return s
 }
