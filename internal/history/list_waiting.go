@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -62,7 +61,7 @@ func listRetrying(ctx context.Context, log Archive, o ListOptions) (Page, error)
 			positions = append(positions, pos)
 		}
 	}
-	slices.SortFunc(positions, func(a, b journal.Position) int { return cmp.Compare(a, b) })
+	slices.Sort(positions)
 	var page Page
 	if len(positions) > o.Limit {
 		positions = positions[:o.Limit]

@@ -132,52 +132,15 @@ func parkedListed(t *testing.T, place Place) {
 	finish(t, c, outcomes(journal.Delivered, "", out[:1]))
 	want := all[1:130]
 	want[0].Retry = later
-	check := func(name, user string, want []journal.Entry) {
-		t.Helper()
-		f := journal.ParkedFilter{Destination: "d", User: user, Limit: 60}
-		var got []journal.Entry
-		for {
-			page, err := j.ParkedEvents(t.Context(), f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range page.Events {
-				got = append(got, e.Entry)
-				if user != "" && e.User != user {
-					t.Errorf("an event of %q", e.User)
-				}
-			}
-			if f.After = page.Next; f.After == 0 {
-				break
-			}
-			if len(page.Events) < f.Limit {
-				t.Errorf("a page in the middle has %d events", len(page.Events))
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+	for user, want := range map[string][]journal.Entry{"ada": want, "": all[1:135], "eve": nil} {
+		if diff := cmp.Diff(want, listParked(t, j, user)); diff != "" {
+			t.Errorf("of %q (-want +got):\n%s", user, diff)
 		}
 	}
-	check("ada's", "ada", want)
-	check("everybody's", "", all[1:135])
-	check("nobody's", "eve", nil)
 	if retries, err := j.Retries("d"); err != nil || len(retries) != 1 || retries[all[1].Position] != later {
 		t.Errorf("the retries are %v, %v", retries, err)
 	}
-	var still []bool
-	err = j.ScanOutcomes(t.Context(), "d", time.Time{}, func(outs []journal.Outcome) error {
-		for _, o := range outs {
-			parked, err := j.StillParked(t.Context(), "d", o.Place)
-			if err != nil || parked != (o.Position != all[0].Position) {
-				t.Errorf("%s at %s is parked: %v, %v", o.Position, o.Place, parked, err)
-			}
-			still = append(still, parked)
-		}
-		return nil
-	})
-	if err != nil || len(still) != 136 {
-		t.Errorf("%d records, %v", len(still), err)
-	}
+	stillParked(t, j, all[0].Position)
 	if floor, err := j.Floor("d"); err != nil || floor != 0 {
 		t.Errorf("the floor is %d, %v", floor, err)
 	}
@@ -190,5 +153,47 @@ func parkedListed(t *testing.T, place Place) {
 	}
 	if _, err := j.Floor("nowhere"); !errors.Is(err, journal.ErrNotFound) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// listParked lists a user's parked events, or everybody's, a page at a time.
+func listParked(t testing.TB, j *journal.Journal, user string) (got []journal.Entry) {
+	t.Helper()
+	f := journal.ParkedFilter{Destination: "d", User: user, Limit: 60}
+	for {
+		page, err := j.ParkedEvents(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Events {
+			got = append(got, e.Entry)
+			if user != "" && e.User != user {
+				t.Errorf("an event of %q", e.User)
+			}
+		}
+		if f.After = page.Next; f.After == 0 {
+			return got
+		}
+		if len(page.Events) < f.Limit {
+			t.Errorf("a page in the middle has %d events", len(page.Events))
+		}
+	}
+}
+
+// stillParked sees that of all records only those of one event are out of date.
+func stillParked(t testing.TB, j *journal.Journal, finished journal.Position) {
+	t.Helper()
+	records := 0
+	err := j.ScanOutcomes(t.Context(), "d", time.Time{}, func(outs []journal.Outcome) error {
+		for _, o := range outs {
+			records++
+			if parked, err := j.StillParked(t.Context(), "d", o.Place); err != nil || parked != (o.Position != finished) {
+				t.Errorf("%s at %s is parked: %v, %v", o.Position, o.Place, parked, err)
+			}
+		}
+		return nil
+	})
+	if err != nil || records != 136 {
+		t.Errorf("%d records, %v", records, err)
 	}
 }
