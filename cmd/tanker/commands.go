@@ -25,6 +25,8 @@ func commands() []command {
 		{"config", "print a configuration file with every setting, or make one of RudderStack's", runConfig},
 		{"check", "check the configuration, and every API key against Refiner", runCheck},
 		{"status", "state and totals of a running server's destinations", runStatus},
+		{"console", "a link that opens a running server's console in a browser", runConsole},
+		{"token", "make a new token for a running server's admin API and console", runToken},
 		{"pause", "send nothing to a destination until it is resumed", runPause},
 		{"resume", "let a paused destination go on", runResume},
 		{"dead", "look at, send again or discard what could not be delivered", runDead},

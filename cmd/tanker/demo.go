@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,7 @@ type demo struct {
 	out     io.Writer
 	sandbox *refinertest.Sandbox
 	refiner string // URL of the stand-in
+	dir     string // of the server's data
 	at      server.Addresses
 	admin   *admin.Client
 	seen    int64 // calls that have been shown
@@ -85,15 +87,12 @@ func (d *demo) run(ctx context.Context, dir string, stderr io.Writer, do func(co
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	d.refiner = "http://" + listener.Addr().String()
+	d.refiner, d.dir = "http://"+listener.Addr().String(), dir
 	log, err := telemetry.NewLogger(stderr, "warn", "text")
 	if err != nil {
 		return err
 	}
-	token, err := admin.EnsureToken(admin.TokenPath(dir))
-	if err != nil {
-		return err
-	}
+	token := config.NewSecret(rand.Text())
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	errs := make([]error, 3)
@@ -104,6 +103,7 @@ func (d *demo) run(ctx context.Context, dir string, stderr io.Writer, do func(co
 		c, o := d.config(dir), server.Options{
 			Version: gatewayVersion(), Logger: log, Listening: func(a server.Addresses) { listening <- a },
 		}
+		c.Admin.Token = token
 		errs[1] = server.Run(ctx, c, o)
 		if errors.Is(errs[1], syscall.EADDRINUSE) { // somebody took a free port before the server did
 			c.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0"
@@ -155,7 +155,11 @@ func freeAddress(address string) string {
 
 // follow shows what arrives until ctx ends.
 func (d *demo) follow(ctx context.Context) error {
-	fmt.Fprintf(d.out, demoInvitation, demoWriteKey, d.at.Gateway, d.refiner)
+	link, err := d.admin.LoginLink(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, demoInvitation, demoWriteKey, d.at.Gateway, d.refiner, link.URL, d.dir)
 	for d.sandbox.WaitCalls(ctx, d.seen+1) == nil {
 		for _, call := range d.unseen() {
 			fmt.Fprintf(d.out, "%s  ", call.At.Format(time.TimeOnly))
@@ -175,6 +179,8 @@ or with RudderStack's SDK, in a page or in Node.js:
   rudderanalytics.load("%[1]s", "%[2]s", { configUrl: "%[2]s" });
   const analytics = new RudderAnalytics("%[1]s", { dataPlaneUrl: "%[2]s" });
 
+The console, opened once within two minutes: %[4]s
+Another such link:  tanker console --data-dir %[5]s
 What Refiner would have stored: %[3]s/_sandbox/contacts
 
 What arrives at Refiner from here on:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -31,9 +32,9 @@ Without a configuration file the environment is enough, for one source and one d
   REFINER_ENDPOINT      where Refiner is (default https://api.refiner.io)
   TANKER_DATA_DIR       where events are kept (default ./tanker-data)
   TANKER_LISTEN         the port that SDKs send to (default 127.0.0.1:8080)
-  TANKER_ADMIN_LISTEN   the port for operators: metrics, health, status (default 127.0.0.1:8081)
-  TANKER_ADMIN_TOKEN    the token of the admin API (default: made at the first start, and kept in the
-                        data directory)
+  TANKER_ADMIN_LISTEN   the port for operators: console, metrics, health, API (default 127.0.0.1:8081)
+  TANKER_ADMIN_TOKEN    the token of the console and the admin API (default: made at the first start,
+                        and printed then)
 
 With a file, several sources and destinations, renames, limits and more; the last four variables come
 before what the file says. A file tanker.yaml in the working directory is used without being named.
@@ -73,11 +74,11 @@ func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 	}
 	r.log.Info("starting", "version", version, "config", readFrom(r.path, c), "data", c.DataDir)
 	logWarnings(r.log, c)
-	return explainStart(serve(ctx, c, r))
+	return explainStart(serve(ctx, c, r, stdout))
 }
 
-// serve runs a server, and hands it what the reloader reads.
-func serve(ctx context.Context, c *config.Config, r *reloader) error {
+// serve runs a server, and hands it what the reloader reads. A token that it makes goes to stdout, not to the log.
+func serve(ctx context.Context, c *config.Config, r *reloader, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	changes, hangups := make(chan *config.Config), make(chan os.Signal, 1)
@@ -86,11 +87,21 @@ func serve(ctx context.Context, c *config.Config, r *reloader) error {
 	r.changes, r.asked = changes, hangups
 	var watching sync.WaitGroup
 	watching.Go(func() { r.watch(ctx, c) })
-	err := server.Run(ctx, c, server.Options{Version: gatewayVersion(), Logger: r.log, Changes: changes})
+	err := server.Run(ctx, c, server.Options{
+		Version: gatewayVersion(), Logger: r.log, Changes: changes,
+		TokenMade: func(token config.Secret) { fmt.Fprintf(stdout, tokenMade, token.Reveal()) },
+	})
 	cancel()
 	watching.Wait()
 	return err
 }
+
+// tokenMade is what the first start says.
+const tokenMade = `
+The token of the console and the admin API, shown this once: %s
+Lost it? tanker token --new makes another; on this machine tanker console needs none.
+
+`
 
 // configPath is the file to read: the one that was named, or tanker.yaml where there is one. "" stands for
 // the environment.

@@ -394,8 +394,16 @@ func TestRemoteErrors(t *testing.T) {
 	t.Setenv("TANKER_ADMIN_LISTEN", "127.0.0.1:1")
 	t.Setenv("TANKER_DATA_DIR", "")
 	got := tanker(t, "status")
-	if got.code != 1 || !strings.Contains(got.stderr, "there is no admin token in tanker-data/admin-token\nhint: ") {
+	if got.code != 1 || !strings.HasPrefix(got.stderr, "tanker: no server answers at tanker-data/admin.sock\nhint: ") {
 		t.Errorf("without a token: %+v", got)
+	}
+	got = tanker(t, "status", "--admin", "192.0.2.1:8081")
+	if got.code != 1 || !strings.HasPrefix(got.stderr, "tanker: the server at 192.0.2.1:8081 asks for a token, and there is none\nhint: ") {
+		t.Errorf("elsewhere without a token: %+v", got)
+	}
+	got = tanker(t, "status", "--data-dir", strings.Repeat("long", 30))
+	if got.code != 1 || !strings.Contains(got.stderr, "too long for a socket") || !strings.Contains(got.stderr, "hint: use a shorter data_dir") {
+		t.Errorf("a long path: %+v", got)
 	}
 	if err := os.WriteFile("token", []byte("0123456789abcdef"), 0o600); err != nil {
 		t.Fatal(err)
@@ -403,6 +411,26 @@ func TestRemoteErrors(t *testing.T) {
 	got = tanker(t, "status", "--token-file", "token")
 	if want := "tanker: no server answers at 127.0.0.1:1\nhint: start one with tanker serve, or name the address of its admin API with --admin\n"; got.code != 1 || got.stderr != want {
 		t.Errorf("without a server: %+v", got)
+	}
+}
+
+// TestTokenAndLink loses the token that the first start printed, and gets in nevertheless.
+func TestTokenAndLink(t *testing.T) {
+	serving(t)
+	link := tanker(t, "console")
+	if link.code != 0 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/login\?link=[A-Z0-9]{26}\n\(opens once, within `).MatchString(link.stdout) {
+		t.Errorf("console: %+v", link)
+	}
+	if got := tanker(t, "token"); got.code != 2 || !strings.Contains(got.stderr, "--new makes another one") {
+		t.Errorf("token: %+v", got)
+	}
+	made := tanker(t, "token", "--new")
+	if made.code != 0 {
+		t.Fatalf("token --new: %+v", made)
+	}
+	t.Setenv("TANKER_ADMIN_TOKEN", strings.TrimSpace(made.stdout))
+	if got := tanker(t, "status"); got.code != 0 {
+		t.Errorf("with the new token: %+v", got)
 	}
 }
 

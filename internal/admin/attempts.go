@@ -40,23 +40,29 @@ type attempts struct {
 	mu        sync.Mutex
 	all       bucket
 	byAddress map[netip.Prefix]*bucket
+	swept     time.Time // when those that need not wait any more were forgotten
 }
 
 func newAttempts(now func() time.Time) attempts {
 	return attempts{now: now, byAddress: map[netip.Prefix]*bucket{}}
 }
 
-// take takes an attempt, or says how long to wait for one.
+// take takes an attempt, or says how long to wait for one. What comes from everywhere counts only for addresses that
+// have brought a wrong token of late: so nobody is kept out by what others do elsewhere.
 func (a *attempts) take(address string) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now, own := a.now(), a.bucket(address)
-	wait := max(own.wait(now, addressBurst, addressEvery), a.all.wait(now, globalBurst, globalEvery))
-	if wait > 0 {
+	suspect := own == nil || own.next.After(now)
+	if own != nil {
+		if wait := own.wait(now, addressBurst, addressEvery); wait > 0 {
+			return wait
+		}
+	}
+	if wait := a.all.wait(now, globalBurst, globalEvery); suspect && wait > 0 {
 		return wait
 	}
-	own.next = own.next.Add(addressEvery)
-	a.all.next = a.all.next.Add(globalEvery)
+	a.move(own, addressEvery, globalEvery)
 	return 0
 }
 
@@ -64,12 +70,18 @@ func (a *attempts) take(address string) time.Duration {
 func (a *attempts) giveBack(address string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	own := a.bucket(address)
-	own.next = own.next.Add(-addressEvery)
-	a.all.next = a.all.next.Add(-globalEvery)
+	a.move(a.bucket(address), -addressEvery, -globalEvery)
 }
 
-// bucket is that of an address. Of IPv6 a whole /64 is one, since it belongs to one party.
+func (a *attempts) move(own *bucket, byOwn, byAll time.Duration) {
+	if own != nil {
+		own.next = own.next.Add(byOwn)
+	}
+	a.all.next = a.all.next.Add(byAll)
+}
+
+// bucket is that of an address, or nil while too many are remembered. Of IPv6 a whole /64 is one, since it belongs to one
+// party.
 func (a *attempts) bucket(address string) *bucket {
 	var key netip.Prefix
 	if ip, err := netip.ParseAddr(address); err == nil {
@@ -83,8 +95,8 @@ func (a *attempts) bucket(address string) *bucket {
 	if b, ok := a.byAddress[key]; ok {
 		return b
 	}
-	if len(a.byAddress) >= maxAddresses {
-		now := a.now()
+	if now := a.now(); len(a.byAddress) >= maxAddresses && now.Sub(a.swept) >= time.Second {
+		a.swept = now
 		for k, b := range a.byAddress {
 			if b.next.Before(now) {
 				delete(a.byAddress, k)
@@ -92,7 +104,7 @@ func (a *attempts) bucket(address string) *bucket {
 		}
 	}
 	if len(a.byAddress) >= maxAddresses {
-		return &bucket{next: a.now()} // the bound on all attempts holds nevertheless
+		return nil
 	}
 	b := &bucket{}
 	a.byAddress[key] = b

@@ -42,6 +42,26 @@ func NewClient(address string, token config.Secret) *Client {
 	}
 }
 
+// NewSocketClient asks the server of a data directory on this machine, by its socket and without a token. Error: there
+// can be no socket in that directory.
+func NewSocketClient(dataDir string) (*Client, error) {
+	path := SocketPath(dataDir)
+	if err := checkSocketPath(path); err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	return &Client{
+		base: "http://" + socketHost,
+		http: &http.Client{Transport: &http.Transport{
+			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) },
+			DisableKeepAlives: true, // a question is one request, and nobody closes a client
+		}},
+	}, nil
+}
+
+// socketHost stands where a URL has a host and there is none.
+const socketHost = "socket"
+
 // RefusedError is an answer of the server that is no success.
 type RefusedError struct {
 	Status  int    // of HTTP
@@ -123,7 +143,9 @@ func (c *Client) open(ctx context.Context, method, path string, body []byte) (*h
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	if !c.token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w", err)

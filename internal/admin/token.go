@@ -1,7 +1,10 @@
 package admin
 
 import (
+	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -11,39 +14,67 @@ import (
 	"tanker/internal/config"
 )
 
-// tokenFile is the file in the data directory that holds the token a server made for itself.
+// tokenFile is the file in the data directory that says which token a server made for itself: it holds the hash.
 const tokenFile = "admin-token"
 
-// TokenPath is where a server without a configured token keeps its own.
+// hashPrefix begins the file. What does not begin so is a token itself, as earlier versions kept it.
+const hashPrefix = "sha256:"
+
+type tokenHash [sha256.Size]byte
+
+func hashToken(token string) tokenHash { return sha256.Sum256([]byte(token)) }
+
+// TokenPath is where a server without a configured token keeps the hash of its own.
 func TokenPath(dataDir string) string { return filepath.Join(dataDir, tokenFile) }
 
-// ReadToken reads a token from a file. Error: os.ErrNotExist.
-func ReadToken(path string) (config.Secret, error) {
+// readHash reads the hash of a token. plain says that the file holds the token itself. Error: os.ErrNotExist.
+func readHash(path string) (hash tokenHash, plain bool, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return config.Secret{}, fmt.Errorf("admin token: %w", err)
+		return hash, false, fmt.Errorf("admin token: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
-	if token == "" {
-		return config.Secret{}, fmt.Errorf("admin token: %s is empty; delete it, and the server makes a new one at its next start", path)
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return hash, false, fmt.Errorf("admin token: %s is empty; delete it, and the server makes a new one at its next start", path)
 	}
-	return config.NewSecret(token), nil
+	digits, hashed := strings.CutPrefix(text, hashPrefix)
+	if !hashed {
+		return hashToken(text), true, nil
+	}
+	decoded, err := hex.DecodeString(digits)
+	if err != nil || len(decoded) != len(hash) {
+		return hash, false, fmt.Errorf("admin token: %s is damaged; delete it, and the server makes a new one at its next start", path)
+	}
+	return tokenHash(decoded), false, nil
 }
 
-// EnsureToken reads the token from a file, or makes one there that only the file's owner can read.
-func EnsureToken(path string) (config.Secret, error) {
-	token, err := ReadToken(path)
-	if !errors.Is(err, os.ErrNotExist) {
-		return token, err
+// writeHash replaces the file as a whole; only its owner can read it.
+func writeHash(path string, hash tokenHash) error {
+	if err := replaceFile(path, []byte(hashPrefix+hex.EncodeToString(hash[:])+"\n")); err != nil {
+		return fmt.Errorf("admin token: %w", err)
 	}
-	token = config.NewSecret(rand.Text())
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return config.Secret{}, fmt.Errorf("admin token: %w", err)
-	}
-	_, err = f.WriteString(token.Reveal() + "\n")
-	if err := errors.Join(err, f.Close()); err != nil {
-		return config.Secret{}, fmt.Errorf("admin token: %w", err)
-	}
-	return token, nil
+	return nil
 }
+
+// replaceFile writes beside the file first, so that a crash leaves the old one or the new one.
+func replaceFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = bytes.NewReader(content).WriteTo(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// newToken makes a token of 130 random bits.
+func newToken() config.Secret { return config.NewSecret(rand.Text()) }

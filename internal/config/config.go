@@ -114,8 +114,8 @@ type Admin struct {
 	Listen string `yaml:"listen"`
 
 	// Token is what a caller of the admin API must present. It is read from TANKER_ADMIN_TOKEN, TokenEnv or
-	// TokenFile; without any of them the server makes one at its first start and keeps it in the data
-	// directory, in the file admin-token.
+	// TokenFile; without any of them the server makes one at its first start, prints it, and keeps its
+	// hash in the data directory, in the file admin-token.
 	Token Secret `yaml:"-"`
 
 	// TokenEnv names an environment variable that holds the token.

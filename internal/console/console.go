@@ -24,6 +24,8 @@ type Access interface {
 	// Admit returns nil if a token is the right one. An address that has brought too many wrong ones has to wait: then
 	// the error is an *admin.WaitError, whatever the token.
 	Admit(address, token string) error
+	// Redeem reports whether a login link opens the console. It does so once.
+	Redeem(link string) bool
 	// Generation grows when the token is replaced: who came in with an earlier one has to come again.
 	Generation() uint64
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,6 +45,7 @@ type bench struct {
 	*Console
 
 	server *fakeServer
+	access *admin.Access
 	log    *strings.Builder
 	cookie *http.Cookie
 	header http.Header // that the browser adds to each request
@@ -52,9 +54,12 @@ type bench struct {
 // newBench makes a console with nothing but an empty server.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{server: &fakeServer{&fakeOverview{}}, log: &strings.Builder{}, header: http.Header{}}
+	b := &bench{
+		server: &fakeServer{&fakeOverview{}}, access: admin.NewAccess(config.NewSecret(token)),
+		log: &strings.Builder{}, header: http.Header{},
+	}
 	b.Console = New(Options{
-		Access: admin.NewAccess(config.NewSecret(token)), Version: "1.2.3",
+		Access: b.access, Version: "1.2.3",
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	b.SetBackend(b.server)
@@ -252,6 +257,47 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 		if got := localPath(next); got != want {
 			t.Errorf("%q leads to %q", next, got)
 		}
+	}
+}
+
+func TestLoginLinkOpensOnce(t *testing.T) {
+	b := newBench(t)
+	secret, _, err := b.access.NewLink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := b.page(t, "/login?link="+secret)
+	if field := find(page, func(n *html.Node) bool { return attribute(n, "name") == "link" }); attribute(field, "value") != secret || b.cookie != nil {
+		t.Errorf("looking at the link: %s, %v", textOf(page), b.cookie)
+	}
+	if got := b.ask("/login", url.Values{"link": {secret}}); got.Code != http.StatusSeeOther || b.ask("/", nil).Code != 200 {
+		t.Errorf("using it: %d %s", got.Code, got.Body)
+	}
+	b.cookie = nil
+	if got := b.ask("/login", url.Values{"link": {secret}}); got.Code != http.StatusUnauthorized || b.cookie != nil {
+		t.Errorf("using it again: %d", got.Code)
+	}
+	if strings.Contains(b.log.String(), secret) {
+		t.Error("the log has the link")
+	}
+}
+
+func TestSessionsEndWithTheToken(t *testing.T) {
+	access, made, err := admin.OpenAccess(filepath.Join(t.TempDir(), "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	b.Console = New(Options{Access: access})
+	b.SetBackend(b.server)
+	if got := b.ask("/login", url.Values{"token": {made.Reveal()}}); got.Code != http.StatusSeeOther {
+		t.Fatalf("%d", got.Code)
+	}
+	if _, err := access.Renew(); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.ask("/", nil); got.Code != http.StatusSeeOther {
+		t.Errorf("with the old token's session: %d", got.Code)
 	}
 }
 

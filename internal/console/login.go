@@ -26,12 +26,14 @@ type loginData struct {
 	Next  string // where to go afterwards
 	Error string // why the last attempt failed; "" before the first
 	Hint  string
+	Link  string // of a login link: in the place of the token
 }
 
 func (c *Console) loginRoutes() {
 	c.mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Request: r, w: w, console: c}
-		v.showLogin(http.StatusOK, loginData{Next: localPath(r.URL.Query().Get(fieldNext))})
+		asked := r.URL.Query()
+		v.showLogin(http.StatusOK, loginData{Next: localPath(asked.Get(fieldNext)), Link: asked.Get(admin.LinkParameter)})
 	})
 	c.mux.HandleFunc("POST /login", c.logIn)
 	routes{c}.post("/logout", func(v *visit) error {
@@ -57,7 +59,7 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	next := localPath(r.PostFormValue(fieldNext))
-	if err := c.options.Access.Admit(addressOf(r), strings.TrimSpace(r.PostFormValue(fieldToken))); err != nil {
+	if err := c.admit(r); err != nil {
 		c.log.WarnContext(r.Context(), "audit", "what", "log in", "from", addressOf(r), "result", err.Error())
 		v.refuse(err, next)
 		return
@@ -69,10 +71,26 @@ func (c *Console) logIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
+var errLink = errors.New("the login link was used already, or is too old")
+
+// admit returns nil if a login has the right token or link.
+func (c *Console) admit(r *http.Request) error {
+	if link := r.PostFormValue(admin.LinkParameter); link != "" {
+		if !c.options.Access.Redeem(link) {
+			return errLink
+		}
+		return nil
+	}
+	return c.options.Access.Admit(addressOf(r), strings.TrimSpace(r.PostFormValue(fieldToken)))
+}
+
 // refuse shows the login page again, with what is wrong.
 func (v *visit) refuse(err error, next string) {
 	status, data := http.StatusUnauthorized, loginData{
-		Next: next, Error: "This is not the token.",
+		Next: next, Error: "This is not the token.", Hint: "Who has lost it gets a new one on the server's machine: tanker token --new",
+	}
+	if errors.Is(err, errLink) {
+		data.Error, data.Hint = "This link opens nothing any more: each opens once, within two minutes.", "For another one, on the server's machine: tanker console"
 	}
 	if wait, ok := errors.AsType[*admin.WaitError](err); ok {
 		status = http.StatusTooManyRequests

@@ -30,6 +30,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Listening is called once, when events are accepted.
 	Listening func(Addresses)
+	// TokenMade is called with the token of the admin API when there was none: this is the only time that it can be seen.
+	TokenMade func(config.Secret)
 	// Changes are configurations that take the place of the one before, each without any problem. Of those only sources
 	// and destinations change a running server. Nil: there are none.
 	Changes <-chan *config.Config
@@ -96,7 +98,7 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.startFleet, s.startTransformer, s.startGateway, s.startChanges,
+		s.startAdmin, s.openJournal, s.startSocket, s.startFleet, s.startTransformer, s.startGateway, s.startChanges,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
@@ -111,7 +113,7 @@ func (s *server) start(ctx context.Context) error {
 
 // startAdmin opens the port for operators first, so that they see the rest come up.
 func (s *server) startAdmin(context.Context) error {
-	token, err := s.adminToken()
+	access, err := s.openAccess()
 	if err != nil {
 		return err
 	}
@@ -120,15 +122,12 @@ func (s *server) startAdmin(context.Context) error {
 		return err
 	}
 	s.addresses.Admin = address("http", listener)
-	access := admin.NewAccess(token)
 	s.console = console.New(console.Options{Access: access, Version: s.options.Version.Version, Logger: s.log})
 	s.admin = admin.NewHandler(admin.Options{
-		Access: access, Local: isLoopback(listener), Metrics: s.metrics.Handler(), Console: s.console, Logger: s.log,
+		Access: access, URL: s.addresses.Admin, Local: isLoopback(listener), Metrics: s.metrics.Handler(),
+		Console: s.console, Logger: s.log,
 	})
-	web := &http.Server{
-		Handler: s.admin, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	web := s.adminServer(s.admin)
 	web.RegisterOnShutdown(s.console.Close)
 	s.crew.start("admin API", func(ctx context.Context) error {
 		return serve(ctx, web, func() error { return web.Serve(listener) }, time.Second)
@@ -136,15 +135,41 @@ func (s *server) startAdmin(context.Context) error {
 	return nil
 }
 
-// adminToken is the configured token, or the one that the data directory keeps.
-func (s *server) adminToken() (config.Secret, error) {
+func (s *server) adminServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// openAccess takes the configured token, or the one whose hash the data directory keeps, or makes one.
+func (s *server) openAccess() (*admin.Access, error) {
 	if token := s.config.Admin.Token; !token.IsZero() {
-		return token, nil
+		return admin.NewAccess(token), nil
 	}
 	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil {
-		return config.Secret{}, fmt.Errorf("data directory: %w", err)
+		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	return admin.EnsureToken(admin.TokenPath(s.config.DataDir))
+	access, made, err := admin.OpenAccess(admin.TokenPath(s.config.DataDir))
+	if err == nil && !made.IsZero() && s.options.TokenMade != nil {
+		s.options.TokenMade(made)
+	}
+	return access, err
+}
+
+// startSocket opens the socket for the command line on this machine. The journal is open by then, so no other server
+// uses the directory.
+func (s *server) startSocket(context.Context) error {
+	listener, err := admin.ListenSocket(admin.SocketPath(s.config.DataDir))
+	if err != nil {
+		s.log.Warn("the command line on this machine needs the admin token: there is no socket for it", "error", err)
+		return nil
+	}
+	web := s.adminServer(s.admin.Trusted())
+	s.crew.start("admin socket", func(ctx context.Context) error {
+		return serve(ctx, web, func() error { return web.Serve(listener) }, time.Second)
+	})
+	return nil
 }
 
 func (s *server) openJournal(ctx context.Context) error {

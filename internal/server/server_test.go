@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -74,15 +75,19 @@ type running struct {
 // start runs a Tanker until the test ends or stops it.
 func start(t *testing.T, c *config.Config) *running {
 	t.Helper()
+	return startWith(t, c, server.Options{})
+}
+
+func startWith(t *testing.T, c *config.Config, o server.Options) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	listening, ended := make(chan server.Addresses, 1), make(chan struct{})
 	var err error
 	go func() {
 		defer close(ended)
-		err = server.Run(ctx, c, server.Options{
-			Listening: func(a server.Addresses) { listening <- a },
-			Logger:    slog.New(slog.NewTextHandler(logWriter{t}, nil)),
-		})
+		o.Listening = func(a server.Addresses) { listening <- a }
+		o.Logger = slog.New(slog.NewTextHandler(logWriter{t}, nil))
+		err = server.Run(ctx, c, o)
 	}()
 	r := &running{stop: func() error { cancel(); <-ended; return err }}
 	t.Cleanup(func() { r.stop() })
@@ -162,18 +167,71 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func TestTokenIsMadeAndKept(t *testing.T) {
+func TestTokenIsMadeOnceAndKeptAsAHash(t *testing.T) {
 	_, endpoint := sandbox(t)
 	c := testConfig(t, endpoint)
 	c.Admin.Token = config.Secret{}
-	start(t, c).stop()
-	made, err := admin.ReadToken(admin.TokenPath(c.DataDir))
+	var made []string
+	o := server.Options{TokenMade: func(token config.Secret) { made = append(made, token.Reveal()) }}
+	startWith(t, c, o).stop()
+	r := startWith(t, c, o)
+	if len(made) != 1 {
+		t.Fatalf("%d tokens were made", len(made))
+	}
+	if _, err := admin.NewClient(r.Admin, config.NewSecret(made[0])).Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	err := filepath.WalkDir(c.DataDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		if content, err := os.ReadFile(path); err != nil || bytes.Contains(content, []byte(made[0])) {
+			t.Errorf("%s holds the token, or %v", path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSocketNeedsNoToken(t *testing.T) {
+	_, endpoint := sandbox(t)
+	c := testConfig(t, endpoint)
+	r := start(t, c)
+	client, err := admin.NewSocketClient(c.DataDir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, c)
-	if _, err := admin.NewClient(r.Admin, made).Status(t.Context()); err != nil {
-		t.Error(err)
+	if s, err := client.Status(t.Context()); err != nil || len(s.Destinations) != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	path := admin.SocketPath(c.DataDir)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is %v, %v", info, err)
+	}
+	r.stop()
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after the end: %v", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // as if a process had been killed
+		t.Fatal(err)
+	}
+	start(t, c)
+	if _, err := client.Status(t.Context()); err != nil {
+		t.Errorf("after a kill: %v", err)
+	}
+}
+
+func TestStartsWithoutASocket(t *testing.T) {
+	_, endpoint := sandbox(t)
+	c := testConfig(t, endpoint)
+	c.DataDir = filepath.Join(c.DataDir, strings.Repeat("long", 30))
+	if r := start(t, c); r.status(t, "production").Name == "" {
+		t.Error("no answer")
+	}
+	if _, err := admin.NewSocketClient(c.DataDir); err == nil || !strings.Contains(err.Error(), "too long for a socket") {
+		t.Errorf("%v", err)
 	}
 }
 

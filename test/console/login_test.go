@@ -35,3 +35,21 @@ func TestOverview(t *testing.T) {
 	b.shows(t, "delivered 1")
 	b.shot(t, "overview")
 }
+
+// TestLoginLink opens the console by a link of the command line.
+func TestLoginLink(t *testing.T) {
+	k := start(t, nil)
+	link, err := k.client.LoginLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, k)
+	b.do(t, "open the link", chromedp.Navigate(link.URL))
+	b.until(t, `location.pathname === "/" && document.querySelector("nav [aria-current]")?.textContent === "Overview"`)
+	b.click(t, ".logout button")
+	b.until(t, `location.pathname === "/login"`)
+	b.permit("401")
+	b.do(t, "open the link again", chromedp.Navigate(link.URL))
+	b.shows(t, "This link opens nothing any more")
+	b.shot(t, "login-used-link")
+}

@@ -32,6 +32,9 @@
 
   htmx.onLoad((root) => { localTimes(root); copyButtons(root); });
 
+  // A form that is only there because a link must not log anybody in by being looked at.
+  for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
+
   // Streams end with the session, and rest while nobody can see the page: a browser has few connections to a server.
   const open = new Set();
   htmx.createEventSource = (url) => {
