@@ -33,6 +33,11 @@ type CursorOptions struct {
 	Sources     []string  // whose events the destination gets; those added later begin now
 	Start       Start     // for a destination that is new
 	StartAt     time.Time // for FromTime
+
+	// Epoch is that of the ownership where several processes share the journal: larger than that of every owner before.
+	// These are fenced: what they write from now on is refused, and they learn so by ErrFenced. 0 means that no other
+	// process can own the destination.
+	Epoch uint64
 }
 
 // Cursor is a destination's place in the journal: it hands out the events that are not finished, in the order
@@ -52,6 +57,7 @@ type Cursor struct {
 	parkUnsure bool       // PARKED may hold what no record names; belongs to parks
 
 	finishing sync.Mutex // one Finish at a time, so that outcomes are applied in the order they are stored
+	fence     fence
 
 	mu       sync.Mutex
 	parked   parking
@@ -94,7 +100,7 @@ func (j *Journal) newCursor(opts CursorOptions) (*Cursor, error) {
 	c := &Cursor{
 		journal: j, destination: opts.Destination, retries: map[Position]Retry{}, parked: newParking(),
 		log:  j.opts.Logger.With("destination", opts.Destination),
-		stop: make(chan struct{}), done: make(chan struct{}),
+		stop: make(chan struct{}), done: make(chan struct{}), fence: fence{epoch: opts.Epoch},
 	}
 	for _, source := range opts.Sources {
 		if !ValidName(source) {
@@ -298,21 +304,6 @@ func (c *Cursor) record(ctx context.Context, outcomes []storedOutcome) error {
 	defer c.mu.Unlock()
 	c.apply(outcomes, seq)
 	return nil
-}
-
-// storeOutcomes adds to the log OUTCOMES and returns the sequence there.
-func (c *Cursor) storeOutcomes(ctx context.Context, outcomes []storedOutcome) (uint64, error) {
-	data, err := encodeOutcomes(outcomes)
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	ack, err := c.journal.js.Publish(ctx, subjectOutcomes+c.destination, data)
-	if err != nil {
-		return 0, writeError("store outcomes", err)
-	}
-	return ack.Sequence, nil
 }
 
 // unfinished leaves out the outcomes of events that are not waiting for one.

@@ -70,6 +70,9 @@ func encodeOutcomes(outcomes []storedOutcome) ([]byte, error) {
 	return out, nil
 }
 
+// encodeNoOutcomes is a record without outcomes, by which an owner begins.
+func encodeNoOutcomes() []byte { return []byte{outcomesVersion, 0, 0} }
+
 func kindCode(kind Kind) (byte, error) {
 	for code, k := range kindCodes {
 		if k == kind {

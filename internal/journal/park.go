@@ -91,9 +91,9 @@ func (c *Cursor) publishParked(ctx context.Context, p Parking, record *parkRecor
 	for _, part := range splitParked(events) {
 		head := parkedHead{p.User, part[0].Position, len(part), part[0].ReceivedAt}
 		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		ack, err := c.journal.js.PublishMsg(ctx, &nats.Msg{
-			Subject: parkedSubject(c.destination, p.User), Header: head.header(), Data: encodeParked(part),
-		})
+		msg := &nats.Msg{Subject: parkedSubject(c.destination, p.User), Header: head.header(), Data: encodeParked(part)}
+		c.fence.mark(msg)
+		ack, err := c.journal.js.PublishMsg(ctx, msg)
 		cancel()
 		if err != nil {
 			return writeError("park events", err)
@@ -165,6 +165,12 @@ func (c *Cursor) Unpark(ctx context.Context, user string, most int) ([]Entry, er
 		msg, err := c.nextParked(ctx, from, parkedSubject(c.destination, user))
 		if err != nil || msg == nil || msg.Sequence > upTo {
 			return nil, err
+		}
+		if c.staleParked(msg.Header, msg.Sequence) {
+			if err := c.deleteParked(ctx, msg.Sequence); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		events, err := decodeParked(msg.Data)
 		if err != nil {
@@ -268,24 +274,22 @@ func (c *Cursor) loadParked(ctx context.Context) error {
 	if err := c.deleteUnrecorded(ctx); err != nil {
 		return err
 	}
-	cons, err := c.journal.parked.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subjectParked + c.destination + ".>"},
-		DeliverPolicy:  jetstream.DeliverAllPolicy, HeadersOnly: true,
-	})
+	subject := subjectParked + c.destination + ".>"
+	last, err := lastOwn(ctx, c.journal.parked, subject)
 	if err != nil {
-		return fmt.Errorf("read parked events: %w: %w", ErrUnavailable, err)
+		return err
 	}
-	err = eachMessage(ctx, cons, func(msg jetstream.Msg) error {
-		meta, err := msg.Metadata()
-		if err != nil {
-			return err
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, OptStartSeq: 1, HeadersOnly: true}
+	err = c.readUpTo(ctx, c.journal.parked, config, last, func(msg jetstream.Msg, seq uint64) error {
+		if c.staleParked(msg.Headers(), seq) {
+			return c.deleteParked(ctx, seq)
 		}
 		head, err := readParkedHead(msg.Headers())
 		if err != nil {
-			return fmt.Errorf("parked events %d: %w", meta.Sequence.Stream, err)
+			return fmt.Errorf("parked events %d: %w", seq, err)
 		}
 		known := c.parked.users[head.user] != nil
-		c.parked.add(meta.Sequence.Stream, head)
+		c.parked.add(seq, head)
 		if !known && c.parked.users[head.user] != nil {
 			c.announce = append(c.announce, announcement{head.first, head.user})
 		}

@@ -18,6 +18,7 @@ type parking struct {
 	taken    map[Position]takenEvent   // by position in EVENTS
 	events   int                       // parked and not finished
 	spent    []spentMessage
+	fences   []parkFence // the latest owners' beginnings
 }
 
 // parkedUser is someone who has parked events.
@@ -192,12 +193,14 @@ func (p *parking) deleted(seqs []uint64, now time.Time) {
 
 // savedParking is parking as the cursor saves it. The rest is in PARKED.
 type savedParking struct {
-	UpTo uint64            `json:"upTo"`
-	Done map[uint64][]span `json:"done,omitempty"` // finished events of stored messages, by sequence in PARKED
+	UpTo   uint64            `json:"upTo"`
+	Done   map[uint64][]span `json:"done,omitempty"`   // finished events of stored messages, by sequence in PARKED
+	Events int               `json:"events,omitempty"` // parked and not finished, for those who only look
+	Fences []parkFence       `json:"fences,omitempty"`
 }
 
 func (p *parking) save() savedParking {
-	s := savedParking{UpTo: p.upTo}
+	s := savedParking{UpTo: p.upTo, Events: p.events, Fences: slices.Clone(p.fences)}
 	for seq, m := range p.messages {
 		if spans := m.done.spans(); spans != nil {
 			if s.Done == nil {
@@ -210,7 +213,7 @@ func (p *parking) save() savedParking {
 }
 
 func (p *parking) restore(s savedParking) {
-	p.upTo = s.UpTo
+	p.upTo, p.fences = s.UpTo, slices.Clone(s.Fences)
 	for seq, spans := range s.Done {
 		p.message(seq).done = fromSpans(spans)
 	}

@@ -18,10 +18,14 @@ type saved struct {
 	Totals   Totals             `json:"totals"`
 	Retries  map[Position]Retry `json:"retries,omitempty"`
 	Parked   savedParking       `json:"parked,omitzero"`
+	Epoch    uint64             `json:"epoch,omitempty"` // of the owner; see CursorOptions
 }
 
 // load brings the cursor to where it was: the saved state, and the outcomes stored since.
 func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
+	if err := c.takeOver(ctx); err != nil {
+		return err
+	}
 	entry, err := c.journal.cursors.Get(ctx, c.destination)
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
@@ -33,6 +37,9 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 		err = c.restore(ctx, entry.Value())
 	}
 	if err != nil {
+		return err
+	}
+	if err := c.fenceParked(ctx); err != nil {
 		return err
 	}
 	if err := c.loadParked(ctx); err != nil {
@@ -69,10 +76,30 @@ func (c *Cursor) begin(ctx context.Context, opts CursorOptions) error {
 }
 
 func (c *Cursor) restore(ctx context.Context, data []byte) error {
+	s, err := decodeSaved(data)
+	if err != nil {
+		return err
+	}
+	if s.Epoch > c.fence.epoch && c.fence.epoch != 0 {
+		return ErrFenced
+	}
+	c.adopt(s)
+	if c.fence.epoch != 0 {
+		return c.replayOutcomesUpTo(ctx, c.fence.tail)
+	}
+	return c.replayOutcomes(ctx)
+}
+
+func decodeSaved(data []byte) (saved, error) {
 	var s saved
 	if err := json.Unmarshal(data, &s); err != nil {
-		return fmt.Errorf("read: %w: %w", ErrCorrupt, err)
+		return s, fmt.Errorf("read: %w: %w", ErrCorrupt, err)
 	}
+	return s, nil
+}
+
+// adopt takes what was saved.
+func (c *Cursor) adopt(s saved) {
 	c.state = *newProgress(s.Floor)
 	c.state.restore(s.Done)
 	c.place, c.totals, c.outcomes = s.Place, s.Totals, s.Outcomes
@@ -80,7 +107,24 @@ func (c *Cursor) restore(ctx context.Context, data []byte) error {
 		c.retries = s.Retries
 	}
 	c.parked.restore(s.Parked)
-	return c.replayOutcomes(ctx)
+}
+
+// replayOutcomesUpTo applies what was stored after the cursor was saved, up to the record by which this owner began.
+func (c *Cursor) replayOutcomesUpTo(ctx context.Context, last uint64) error {
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjectOutcomes + c.destination}, OptStartSeq: c.outcomes + 1}
+	return c.readUpTo(ctx, c.journal.outcomes, config, last, func(msg jetstream.Msg, seq uint64) error {
+		outcomes, err := decodeOutcomes(msg.Data())
+		if err != nil {
+			return fmt.Errorf("outcomes %d: %w", seq, err)
+		}
+		if epochOf(msg.Headers()) > c.fence.epoch {
+			return ErrFenced
+		}
+		if len(outcomes) > 0 {
+			c.apply(outcomes, seq)
+		}
+		return nil
+	})
 }
 
 // replayOutcomes applies what was stored after the cursor was saved.
@@ -120,7 +164,7 @@ func (c *Cursor) save(ctx context.Context) error {
 	}
 	s := saved{
 		Floor: c.state.floor, Done: c.state.spans(), Outcomes: c.outcomes,
-		Place: c.place, Totals: c.totals, Retries: c.retries, Parked: c.parked.save(),
+		Place: c.place, Totals: c.totals, Retries: c.retries, Parked: c.parked.save(), Epoch: c.fence.epoch,
 	}
 	data, err := json.Marshal(s)
 	revision := c.revision
@@ -132,15 +176,15 @@ func (c *Cursor) save(ctx context.Context) error {
 	revision, err = c.journal.cursors.Update(ctx, c.destination, data, revision)
 
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if err == nil {
+		defer c.mu.Unlock()
 		c.revision = revision
 		return nil
 	}
 	c.dirty = true
+	c.mu.Unlock()
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		c.failed = fmt.Errorf("cursor of %s: %w", c.destination, ErrFenced)
-		return c.failed
+		return c.overtakenBy(ctx)
 	}
 	return writeError("save cursor", err)
 }
