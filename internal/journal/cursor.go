@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -49,8 +50,9 @@ type Cursor struct {
 	prefixes    []string // of the subjects it reads: events.<source>. and replay.<destination>.
 	log         *slog.Logger
 
-	last     uint64 // sequence of the last pack read; belongs to Next
-	caughtUp bool   // all packs that there were have been read; belongs to Next
+	last     uint64      // sequence of the last pack read; belongs to Next
+	caughtUp bool        // all packs that there were in EVENTS have been read; belongs to Next
+	ahead    *loggedPack // read from EVENTS, and not handed out because others come first; belongs to Next
 
 	parks      sync.Mutex // one Park at a time
 	unrecorded parkRecord // of a Park that failed; belongs to parks
@@ -63,6 +65,7 @@ type Cursor struct {
 	parked   parking
 	announce []announcement            // in order, not announced yet
 	messages jetstream.MessagesContext // nil until the first Next
+	looking  bool                      // messages was dropped to look for what was rewritten
 	state    progress
 	place    place
 	totals   Totals
@@ -143,11 +146,14 @@ func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 		if entries := c.announceRead(); len(entries) > 0 {
 			return entries, nil
 		}
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		p, err := c.nextPack(ctx, messages)
 		if err != nil {
+			if c.looksAgain(messages) {
+				continue
+			}
 			return nil, c.readError(ctx, err)
 		}
-		entries, err := c.take(msg)
+		entries, err := c.take(p)
 		if err != nil || len(entries) > 0 {
 			return entries, err
 		}
@@ -158,7 +164,7 @@ func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 func (c *Cursor) announceRead() []Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.caughtUp {
+	if c.caughtUp && c.ahead == nil && c.journal.rewrites.next(c.last+1, math.MaxUint64, c.filters()...) == 0 {
 		return c.announced(lastPosition)
 	}
 	return c.announced(At(c.last, maxPackEntries-1))
@@ -172,23 +178,20 @@ func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) 
 	if messages != nil {
 		return messages, nil
 	}
-	filters := make([]string, len(c.prefixes))
-	for i, prefix := range c.prefixes {
-		filters[i] = prefix + ">"
-	}
 	cons, err := c.journal.events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: filters, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.last + 1,
+		FilterSubjects: c.filters(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.last + 1,
 	})
 	if err != nil {
 		return nil, c.readError(ctx, err)
 	}
-	if c.ParkedUsers() > 0 { // they are told of at the latest when nothing is left to read
-		info, err := cons.Info(ctx)
-		if err != nil {
-			return nil, c.readError(ctx, err)
-		}
-		c.caughtUp = info.NumPending == 0
+	if err := c.journal.loadRewritten(ctx); err != nil {
+		return nil, c.readError(ctx, err)
 	}
+	info, err := cons.Info(ctx)
+	if err != nil {
+		return nil, c.readError(ctx, err)
+	}
+	c.caughtUp, c.ahead = info.NumPending == 0, nil
 	messages, err = pull(cons)
 	if err != nil {
 		return nil, c.readError(ctx, err)
@@ -224,23 +227,19 @@ func (c *Cursor) readError(ctx context.Context, err error) error {
 }
 
 // take notes a pack as read and returns its unfinished events.
-func (c *Cursor) take(msg jetstream.Msg) ([]Entry, error) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w: %w", ErrCorrupt, err)
-	}
-	seq := meta.Sequence.Stream
+func (c *Cursor) take(logged *loggedPack) ([]Entry, error) {
+	seq := logged.seq
 	if seq <= c.last {
 		return nil, nil
 	}
-	p, err := decodePack(msg.Data())
+	p, err := decodePack(logged.data)
 	if err != nil {
 		return nil, fmt.Errorf("event pack %d: %w", seq, err)
 	}
-	c.last, c.caughtUp = seq, meta.NumPending == 0
+	c.last, c.caughtUp = seq, logged.last
 	state := &packState{seq: seq, conn: p.source, at: p.entries[0].ReceivedAt}
-	if strings.HasPrefix(msg.Subject(), subjectReplay) {
-		state.conn, state.at = replays, meta.Timestamp.UTC() // they are waiting since they were sent again
+	if strings.HasPrefix(logged.subject, subjectReplay) {
+		state.conn, state.at = replays, logged.stored // they are waiting since they were sent again
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

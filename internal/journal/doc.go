@@ -12,12 +12,14 @@
 //     repeats nothing whose Finish had returned.
 //   - Park moves events that must wait because of their user to a stream of their own, and Unpark brings them back in
 //     that user's order. They are pending all the while.
+//   - Erase blanks events and leaves their places, so that neither order nor counts change.
 //   - Nothing unfinished is ever deleted. The janitor deletes what every destination has finished and
 //     what is older than the retention.
 //
 // Streams: EVENTS (subjects events.<source>.<writer> and replay.<destination>.<writer>), OUTCOMES
-// (outcomes.<destination>), DEAD (dead.<destination>.<position>), PARKED (parked.<destination>.<user>), and the
-// key-value buckets CURSORS, COUNTS, PAUSED, MEMORIES and REPLAYS.
+// (outcomes.<destination>), DEAD (dead.<destination>.<position>), PARKED (parked.<destination>.<user>), REWRITTEN
+// (rewritten.<sequence in EVENTS>), ERASING (erasing.<job>.<part>), and the key-value buckets CURSORS, COUNTS, PAUSED, MEMORIES,
+// REPLAYS, ERASURES and SUPPRESSED.
 //
 // The package knows nothing of HTTP, of mapping or of Refiner.
 package journal

@@ -15,7 +15,7 @@ type Entry struct {
 	Type       string    // the type that the request's path stands for; "" means the body's own type counts
 	ReceivedAt time.Time // when the gateway accepted the request, UTC, milliseconds
 	RequestIP  string    // the caller's address, "" if unknown
-	Body       []byte    // the event as it was sent: one JSON object
+	Body       []byte    // the event as it was sent: one JSON object; empty if it was erased
 
 	// ReplayOf is the position of the event that this one repeats, or of the dead letter. Zero for an event that
 	// came by a gateway.
@@ -34,6 +34,9 @@ type Entry struct {
 func (e *Entry) size() int {
 	return len(e.Body) + len(e.MessageID) + len(e.Type) + len(e.RequestIP) + 16
 }
+
+// Erased reports whether the event was erased: only its place is left.
+func (e *Entry) Erased() bool { return len(e.Body) == 0 && e.Parked == nil }
 
 // Retry is the state of an event whose delivery has failed for the time being.
 type Retry struct {

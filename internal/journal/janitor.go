@@ -44,34 +44,37 @@ func (j *Journal) RunJanitor(ctx context.Context) error {
 
 // short says whether room runs short.
 func (j *Journal) short(ctx context.Context) bool {
-	info, err := j.events.Info(ctx)
-	return err == nil && j.tooFull(info.State.Bytes) > 0
+	bytes, err := j.storedBytes(ctx)
+	return err == nil && j.tooFull(bytes) > 0
 }
 
 // Tidy does the janitor's work once, as of a time.
 func (j *Journal) Tidy(ctx context.Context, now time.Time) error {
-	info, err := j.events.Info(ctx)
+	first, last, err := j.extent(ctx)
 	if err != nil {
-		return fmt.Errorf("tidy: %w: %w", ErrUnavailable, err)
+		return fmt.Errorf("tidy: %w", err)
 	}
-	state := info.State
-	if state.Msgs == 0 {
+	if first > last {
 		return nil
 	}
-	finished, err := j.finishedByAll(ctx, state.LastSeq)
+	finished, err := j.finishedByAll(ctx, last)
 	if err != nil {
 		return err
 	}
-	old, err := j.lastBefore(ctx, now.Add(-j.opts.Retention), state)
+	old, err := j.lastBefore(ctx, now.Add(-j.opts.Retention), first, last)
+	if err != nil {
+		return err
+	}
+	bytes, err := j.storedBytes(ctx)
 	if err != nil {
 		return err
 	}
 	upTo := min(finished, old)
-	if short := j.tooFull(state.Bytes); short > 0 {
-		early := state.FirstSeq + uint64(float64(state.Msgs)*short)
+	if short := j.tooFull(bytes); short > 0 {
+		early := first + uint64(float64(last-first+1)*short)
 		upTo = max(upTo, min(finished, early))
 	}
-	if upTo < state.FirstSeq {
+	if upTo < first {
 		return nil
 	}
 	return j.deleteUpTo(ctx, upTo)
@@ -89,25 +92,35 @@ func (j *Journal) finishedByAll(ctx context.Context, end uint64) (uint64, error)
 	return end, nil
 }
 
-// lastBefore is the last sequence stored before a time, by bisection; 0 if there is none.
-func (j *Journal) lastBefore(ctx context.Context, limit time.Time, state jetstream.StreamState) (uint64, error) {
-	if !state.FirstTime.Before(limit) {
-		return 0, nil
-	}
-	low, high := state.FirstSeq, state.LastSeq+1 // stored before limit, not stored before limit
-	for high-low > 1 {
-		mid := low + (high-low)/2
-		msg, err := j.events.GetMsg(ctx, mid)
+// lastBefore is the last sequence from first to last that was stored before a time, by bisection; 0 if there is none.
+func (j *Journal) lastBefore(ctx context.Context, limit time.Time, first, last uint64) (uint64, error) {
+	var low uint64 // the last that is known to be stored before limit
+	for high := last + 1; first < high; {
+		mid := first + (high-first)/2
+		p, err := j.nextLogged(ctx, mid, ">")
 		if err != nil {
-			return 0, fmt.Errorf("read pack %d: %w: %w", mid, ErrUnavailable, err)
+			return 0, err
 		}
-		if msg.Time.Before(limit) {
-			low = mid
-		} else {
+		if p == nil || p.seq >= high || !p.stored.Before(limit) {
 			high = mid
+		} else {
+			low, first = p.seq, p.seq+1
 		}
 	}
 	return low, nil
+}
+
+// storedBytes is what the events take.
+func (j *Journal) storedBytes(ctx context.Context) (uint64, error) {
+	var bytes uint64
+	for _, stream := range []jetstream.Stream{j.events, j.rewritten} {
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("read journal size: %w: %w", ErrUnavailable, err)
+		}
+		bytes += info.State.Bytes
+	}
+	return bytes, nil
 }
 
 // tooFull is the share of the stored events that has to go to come back to half the pressure mark.
@@ -131,6 +144,9 @@ func (j *Journal) deleteUpTo(ctx context.Context, seq uint64) error {
 	}
 	if err := j.events.Purge(ctx, jetstream.WithPurgeSequence(seq+1)); err != nil {
 		return fmt.Errorf("tidy: delete up to %d: %w: %w", seq, ErrUnavailable, err)
+	}
+	if err := j.purgeRewritten(ctx, seq); err != nil {
+		return err
 	}
 	j.opts.Logger.Debug("janitor deleted finished events", "up_to", seq)
 	return nil

@@ -114,14 +114,20 @@ type Journal struct {
 	js       jetstream.JetStream
 
 	events, outcomes, dead, parked jetstream.Stream
+	rewritten, names               jetstream.Stream
 	cursors, counts, paused        jetstream.KeyValue
 	memories, replays              jetstream.KeyValue
+	erasures, suppressed           jetstream.KeyValue
 
 	mu      sync.Mutex
 	closed  bool
 	writers map[string]*writer // by subject
 	held    map[string]*Cursor // open cursors, by destination
 	stored  map[string]uint64  // events ever stored, by subject
+
+	rewrites    rewrittenPacks
+	suppression *Suppression
+	erasing     sync.Mutex // held while a pack is rewritten
 
 	full atomic.Bool // the disk's reserve is reached
 	stop chan struct{}
@@ -158,6 +164,15 @@ func (j *Journal) start(ctx context.Context) error {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	if err := j.openStreams(ctx, splitRoom(j.opts.MaxBytes)); err != nil {
+		return err
+	}
+	if err := j.loadRewritten(ctx); err != nil {
+		return err
+	}
+	if err := j.finishErasing(ctx); err != nil {
+		return err
+	}
+	if err := j.loadSuppression(ctx); err != nil {
 		return err
 	}
 	if err := j.loadCounts(ctx); err != nil {
@@ -272,7 +287,11 @@ func (j *Journal) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, fmt.Errorf("read journal size: %w: %w", ErrUnavailable, err)
 	}
-	u := Usage{Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes}
+	bytes, err := j.storedBytes(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	u := Usage{Bytes: bytes, MaxBytes: info.Config.MaxBytes}
 	if info.State.Msgs > 0 {
 		u.First = info.State.FirstTime
 	}

@@ -2,11 +2,8 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Lookup reads events by their positions and hands them to do, the oldest first. Those that the janitor has deleted are
@@ -38,14 +35,11 @@ func (j *Journal) Lookup(ctx context.Context, positions []Position, do func(Entr
 
 // storedEntries reads a pack; nil if it is deleted.
 func (j *Journal) storedEntries(ctx context.Context, seq uint64) ([]Entry, error) {
-	msg, err := j.events.GetMsg(ctx, seq)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
+	stored, err := j.readLogged(ctx, seq)
+	if err != nil || stored == nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	p, err := decodePack(msg.Data)
+	p, err := decodePack(stored.data)
 	if err != nil {
 		return nil, fmt.Errorf("event pack %d: %w", seq, err)
 	}

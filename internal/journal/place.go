@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -53,16 +52,15 @@ func (c *Cursor) connect(ctx context.Context, sources []string) error {
 	if p.Connections == nil {
 		p.Connections = map[string]*connection{}
 	}
-	info, err := c.journal.events.Info(ctx)
+	first, after, err := c.journal.extent(ctx)
 	if err != nil {
-		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
+		return err
 	}
-	if first := info.State.FirstSeq; first > c.state.floor+1 && c.revision > 0 {
+	if first > c.state.floor+1 && c.revision > 0 {
 		if err := c.skipDeleted(ctx, first); err != nil {
 			return err
 		}
 	}
-	after := info.State.LastSeq
 	if c.revision == 0 {
 		after = c.state.floor
 	} else if c.state.newest() > after {

@@ -2,11 +2,8 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // replay accepts events anew for one destination, in order, behind everything accepted so far. writer is the last word
@@ -52,18 +49,18 @@ func (j *Journal) Replay(ctx context.Context, destination, job string, entries [
 // if the janitor has deleted it.
 func (j *Journal) Replayed(ctx context.Context, destination, job string) (n uint64, last Position, err error) {
 	subject := subjectReplay + destination + "." + job
-	msg, err := j.events.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	stored, _, err := j.lastLogged(ctx, subject)
+	if err != nil {
+		return 0, 0, err
+	}
+	if stored == nil {
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		return j.stored[subject], 0, nil
 	}
+	p, err := decodePack(stored.data)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
-	}
-	p, err := decodePack(msg.Data)
-	if err != nil {
-		return 0, 0, fmt.Errorf("event pack %d: %w", msg.Sequence, err)
+		return 0, 0, fmt.Errorf("event pack %d: %w", stored.seq, err)
 	}
 	return p.ordinal + uint64(len(p.entries)), p.entries[len(p.entries)-1].ReplayOf, nil
 }
@@ -103,11 +100,7 @@ func (j *Journal) SavedReplays(ctx context.Context) (map[string][]byte, error) {
 
 // Extent is the sequences of the first and the last pack in the log.
 func (j *Journal) Extent(ctx context.Context) (first, last uint64, err error) {
-	info, err := j.events.Info(ctx)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	return info.State.FirstSeq, info.State.LastSeq, nil
+	return j.extent(ctx)
 }
 
 // PendingReplays is how many replayed events of a destination are not finished.

@@ -55,17 +55,16 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 
 // begin sets the cursor of a new destination up.
 func (c *Cursor) begin(ctx context.Context, opts CursorOptions) error {
-	info, err := c.journal.events.Info(ctx)
+	first, floor, err := c.journal.extent(ctx)
 	if err != nil {
-		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
+		return err
 	}
-	floor := info.State.LastSeq
-	beginning := max(info.State.FirstSeq, 1) - 1
-	switch {
-	case opts.Start == FromBeginning:
+	beginning := first - 1
+	switch opts.Start {
+	case FromBeginning:
 		floor = beginning
-	case opts.Start == FromTime && info.State.Msgs > 0:
-		before, err := c.journal.lastBefore(ctx, opts.StartAt, info.State)
+	case FromTime:
+		before, err := c.journal.lastBefore(ctx, opts.StartAt, first, floor)
 		if err != nil {
 			return err
 		}

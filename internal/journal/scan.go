@@ -44,11 +44,10 @@ var ErrStop = errors.New("enough")
 // and holds a few packs in memory. What the janitor deletes meanwhile is left out. Errors: what do returns, ErrUnavailable,
 // ErrCorrupt.
 func (j *Journal) Scan(ctx context.Context, s Scan, do func(StoredPack) error) error {
-	info, err := j.events.Info(ctx)
+	_, last, err := j.extent(ctx)
 	if err != nil {
-		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+		return err
 	}
-	last := info.State.LastSeq
 	if s.UpTo != 0 {
 		last = min(last, s.UpTo)
 	}
@@ -65,36 +64,95 @@ func (j *Journal) Scan(ctx context.Context, s Scan, do func(StoredPack) error) e
 	if s.Sources != nil && len(s.Sources) == 0 {
 		return nil
 	}
-	return j.scan(ctx, j.events, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
-		seq := meta.Sequence.Stream
-		if seq > last {
-			return ErrStop
-		}
-		pack, err := storedPack(msg.Data(), msg.Subject(), seq, meta.Timestamp)
-		if err != nil {
-			return err
-		}
-		if err := do(pack); err != nil {
-			return err
-		}
-		if seq == last {
-			return ErrStop
-		}
-		return nil
+	if err := j.loadRewritten(ctx); err != nil {
+		return err
+	}
+	m := &merger{journal: j, next: s.After + 1, last: last, filters: config.FilterSubjects, do: do}
+	if s.After == 0 {
+		m.since = s.Since
+	}
+	err = j.scan(ctx, j.events, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		return m.stored(ctx, &loggedPack{seq: meta.Sequence.Stream, subject: msg.Subject(), stored: meta.Timestamp.UTC(), data: msg.Data()})
 	})
+	if err == nil && !m.stopped {
+		err = m.rewritten(ctx, last)
+	}
+	if errors.Is(err, ErrStop) {
+		return nil
+	}
+	return err
 }
 
-// storedPack reads a pack as it lies in the log.
-func storedPack(data []byte, subject string, seq uint64, stored time.Time) (StoredPack, error) {
-	p, err := decodePack(data)
+// merger puts what was rewritten where it belongs among the packs that are read from EVENTS.
+type merger struct {
+	journal *Journal
+	filters []string  // of subjects; nil means all
+	since   time.Time // when the first pack may have been stored
+	next    uint64    // sequence from which on packs are to be handed out
+	last    uint64    // up to which
+	do      func(StoredPack) error
+	stopped bool // there is no more to hand out
+}
+
+// stored takes a pack of EVENTS.
+func (m *merger) stored(ctx context.Context, p *loggedPack) error {
+	if m.journal.shared() && p.seq > m.next { // another process may have taken what is missing
+		if err := m.journal.loadRewritten(ctx); err != nil {
+			return err
+		}
+	}
+	if err := m.rewritten(ctx, min(p.seq, m.last)); err != nil {
+		return err
+	}
+	if p.seq > m.last {
+		m.stopped = true
+		return ErrStop
+	}
+	if p.seq < m.next { // it was rewritten
+		return nil
+	}
+	return m.hand(p)
+}
+
+// rewritten hands out what was rewritten, up to a sequence.
+func (m *merger) rewritten(ctx context.Context, upTo uint64) error {
+	for m.next <= upTo {
+		p, err := m.journal.nextRewritten(ctx, m.next, upTo, m.filters...)
+		if err != nil || p == nil {
+			return err
+		}
+		if p.stored.Before(m.since) {
+			m.next = p.seq + 1
+			continue
+		}
+		if err := m.hand(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merger) hand(p *loggedPack) error {
+	m.next = p.seq + 1
+	pack, err := p.unfold()
+	if err == nil {
+		err = m.do(pack)
+	}
+	m.stopped = err != nil
+	return err
+}
+
+// unfold reads what a pack holds.
+func (p *loggedPack) unfold() (StoredPack, error) {
+	unfolded, err := decodePack(p.data)
 	if err != nil {
-		return StoredPack{}, fmt.Errorf("event pack %d: %w", seq, err)
+		return StoredPack{}, fmt.Errorf("event pack %d: %w", p.seq, err)
 	}
-	for i := range p.entries {
-		p.entries[i].Position = At(seq, i)
+	for i := range unfolded.entries {
+		unfolded.entries[i].Position = At(p.seq, i)
 	}
-	pack := StoredPack{Seq: seq, Stored: stored.UTC(), Entries: p.entries}
-	if to, ok := strings.CutPrefix(subject, subjectReplay); ok {
+	pack := StoredPack{Seq: p.seq, Stored: p.stored, Entries: unfolded.entries}
+	if to, ok := strings.CutPrefix(p.subject, subjectReplay); ok {
 		pack.ReplayTo, _, _ = strings.Cut(to, ".")
 	}
 	return pack, nil

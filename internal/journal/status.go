@@ -2,12 +2,9 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Status is where a destination stands. Accepted is always the sum of the totals and Pending.
@@ -48,16 +45,16 @@ func (c *Cursor) Status(ctx context.Context) (Status, error) {
 
 // oldestUnread is when the destination's first event after a sequence was accepted, or the zero time.
 func (c *Cursor) oldestUnread(ctx context.Context, after uint64) (time.Time, error) {
-	msg, err := c.nextOwn(ctx, after)
-	if err != nil || msg == nil {
+	next, err := c.nextOwn(ctx, after)
+	if err != nil || next == nil {
 		return time.Time{}, err
 	}
-	p, err := decodePack(msg.Data)
+	p, err := decodePack(next.data)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("event pack %d: %w", msg.Sequence, err)
+		return time.Time{}, fmt.Errorf("event pack %d: %w", next.seq, err)
 	}
-	if strings.HasPrefix(msg.Subject, subjectReplay) {
-		return msg.Time.UTC(), nil
+	if strings.HasPrefix(next.subject, subjectReplay) {
+		return next.stored, nil
 	}
 	return p.entries[0].ReceivedAt, nil
 }
@@ -72,25 +69,22 @@ func (c *Cursor) finishedUpTo(ctx context.Context, end uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if next == nil || next.Sequence > end {
+	if next == nil || next.seq > end {
 		return max(end, floor), nil
 	}
-	return next.Sequence - 1, nil
+	return next.seq - 1, nil
 }
 
 // nextOwn is the destination's first pack after a sequence, or nil if there is none.
-func (c *Cursor) nextOwn(ctx context.Context, after uint64) (*jetstream.RawStreamMsg, error) {
-	var next *jetstream.RawStreamMsg
-	for _, prefix := range c.prefixes {
-		msg, err := c.journal.events.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(prefix+">"))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
-		}
+func (c *Cursor) nextOwn(ctx context.Context, after uint64) (*loggedPack, error) {
+	var next *loggedPack
+	for _, filter := range c.filters() {
+		p, err := c.journal.nextLogged(ctx, after+1, filter)
 		if err != nil {
-			return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+			return nil, err
 		}
-		if next == nil || msg.Sequence < next.Sequence {
-			next = msg
+		if next == nil || p != nil && p.seq < next.seq {
+			next = p
 		}
 	}
 	return next, nil

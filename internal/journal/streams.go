@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -15,21 +14,27 @@ import (
 
 // Names of streams and buckets, and the first words of subjects.
 const (
-	streamEvents   = "EVENTS"
-	streamOutcomes = "OUTCOMES"
-	streamDead     = "DEAD"
-	streamParked   = "PARKED"
-	bucketCursors  = "CURSORS"
-	bucketCounts   = "COUNTS"
-	bucketPaused   = "PAUSED"
-	bucketMemories = "MEMORIES"
-	bucketReplays  = "REPLAYS"
+	streamEvents     = "EVENTS"
+	streamOutcomes   = "OUTCOMES"
+	streamDead       = "DEAD"
+	streamParked     = "PARKED"
+	streamErasing    = "ERASING"
+	streamRewritten  = "REWRITTEN"
+	bucketCursors    = "CURSORS"
+	bucketCounts     = "COUNTS"
+	bucketPaused     = "PAUSED"
+	bucketMemories   = "MEMORIES"
+	bucketErasures   = "ERASURES"
+	bucketSuppressed = "SUPPRESSED"
+	bucketReplays    = "REPLAYS"
 
-	subjectEvents   = "events."
-	subjectReplay   = "replay."
-	subjectOutcomes = "outcomes."
-	subjectDead     = "dead."
-	subjectParked   = "parked."
+	subjectEvents    = "events."
+	subjectReplay    = "replay."
+	subjectOutcomes  = "outcomes."
+	subjectDead      = "dead."
+	subjectParked    = "parked."
+	subjectErasing   = "erasing."
+	subjectRewritten = "rewritten."
 )
 
 // sizes says how the room on disk is divided.
@@ -69,6 +74,14 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 			Name: streamParked, Subjects: []string{subjectParked + ">"},
 			MaxBytes: s.parked, Discard: jetstream.DiscardNew,
 		}},
+		{&j.rewritten, jetstream.StreamConfig{ // what is here was in EVENTS before
+			Name: streamRewritten, Subjects: []string{subjectRewritten + ">"},
+			MaxBytes: s.events, Discard: jetstream.DiscardNew,
+		}},
+		{&j.names, jetstream.StreamConfig{
+			Name: streamErasing, Subjects: []string{subjectErasing + ">"},
+			MaxBytes: s.small, Discard: jetstream.DiscardNew,
+		}},
 	}
 	for _, st := range streams {
 		st.config.Storage = jetstream.FileStorage
@@ -89,6 +102,7 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 		{bucketCursors, &j.cursors, s.small}, {bucketCounts, &j.counts, s.small}, {bucketPaused, &j.paused, pausedRoom},
 		{bucketMemories, &j.memories, s.small},
 		{bucketReplays, &j.replays, s.small},
+		{bucketErasures, &j.erasures, s.small}, {bucketSuppressed, &j.suppressed, s.small},
 	} {
 		kv, err := j.openBucket(ctx, b.name, b.room)
 		if err != nil {
@@ -136,7 +150,14 @@ func (j *Journal) loadCounts(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read subjects: %w", err)
 	}
-	for subject := range info.State.Subjects {
+	subjects := maps.Clone(info.State.Subjects)
+	for _, subject := range j.rewrites.allSubjects() {
+		if subjects == nil {
+			subjects = map[string]uint64{}
+		}
+		subjects[subject]++
+	}
+	for subject := range subjects {
 		last, err := j.lastPack(ctx, subject)
 		if err != nil {
 			return err
@@ -148,24 +169,21 @@ func (j *Journal) loadCounts(ctx context.Context) error {
 
 // lastPack is the last pack of a subject; zero if there is none.
 type lastPack struct {
-	seq   uint64
-	count uint64 // events that the subject holds up to and including it
+	seq   uint64 // of the last pack that EVENTS itself holds
+	count uint64 // events that the subject holds up to and including the last pack
 	data  []byte
 }
 
 func (j *Journal) lastPack(ctx context.Context, subject string) (lastPack, error) {
-	msg, err := j.events.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return lastPack{}, nil
+	p, inEvents, err := j.lastLogged(ctx, subject)
+	if err != nil || p == nil {
+		return lastPack{}, err
 	}
+	n, err := packCount(p.data)
 	if err != nil {
-		return lastPack{}, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
+		return lastPack{}, fmt.Errorf("last pack of %s at %d: %w", subject, p.seq, err)
 	}
-	n, err := packCount(msg.Data)
-	if err != nil {
-		return lastPack{}, fmt.Errorf("last pack of %s at %d: %w", subject, msg.Sequence, err)
-	}
-	return lastPack{seq: msg.Sequence, count: n, data: msg.Data}, nil
+	return lastPack{seq: inEvents, count: n, data: p.data}, nil
 }
 
 // countStored adds up how many events the writers of a source, or the replays for a destination, have stored.
@@ -192,17 +210,16 @@ func (j *Journal) countUpTo(ctx context.Context, prefix string, seq uint64) (uin
 		if !strings.HasPrefix(subject, prefix) {
 			continue
 		}
-		msg, err := j.events.GetMsg(ctx, seq+1, jetstream.WithGetMsgSubject(subject))
+		next, err := j.nextLogged(ctx, seq+1, subject)
 		switch {
-		case errors.Is(err, jetstream.ErrMsgNotFound):
-			n += stored // the counts were taken first: nothing was stored after seq then
 		case err != nil:
-			return 0, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+			return 0, err
+		case next == nil:
+			n += stored // the counts were taken first: nothing was stored after seq then
+		case len(next.data) < packHeader:
+			return 0, fmt.Errorf("pack %d: %w", next.seq, ErrCorrupt)
 		default:
-			if len(msg.Data) < packHeader {
-				return 0, fmt.Errorf("pack %d: %w", msg.Sequence, ErrCorrupt)
-			}
-			n += binary.LittleEndian.Uint64(msg.Data[2:])
+			n += binary.LittleEndian.Uint64(next.data[2:])
 		}
 	}
 	return n, nil

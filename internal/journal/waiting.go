@@ -161,12 +161,12 @@ func (j *Journal) Pack(ctx context.Context, seq uint64) (StoredPack, error) {
 	if seq == 0 {
 		return StoredPack{}, fmt.Errorf("event pack 0: %w", ErrNotFound)
 	}
-	msg, err := j.events.GetMsg(ctx, seq)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	p, err := j.readLogged(ctx, seq)
+	if err != nil {
+		return StoredPack{}, err
+	}
+	if p == nil {
 		return StoredPack{}, fmt.Errorf("event pack %d: %w", seq, ErrNotFound)
 	}
-	if err != nil {
-		return StoredPack{}, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	return storedPack(msg.Data, msg.Subject, seq, msg.Time)
+	return p.unfold()
 }

@@ -122,6 +122,9 @@ func (w *writer) remember(entries []Entry) {
 	}
 	at := time.Now()
 	for i := range entries {
+		if entries[i].Erased() {
+			continue
+		}
 		w.recent.add(w.recent.hash(entries[i].MessageID), at)
 	}
 }
@@ -156,11 +159,14 @@ func (j *Journal) rememberedIDs(subject string) *recentIDs {
 
 // remember reads the ids of the last minutes' events back into the writers' memories after a restart.
 func (j *Journal) remember(ctx context.Context) error {
+	since := time.Now().Add(-j.opts.DedupWindow)
+	if err := j.rememberRewritten(ctx, since); err != nil {
+		return err
+	}
 	info, err := j.events.Info(ctx)
 	if err != nil {
 		return err
 	}
-	since := time.Now().Add(-j.opts.DedupWindow)
 	if info.State.Msgs == 0 || info.State.LastTime.Before(since) {
 		return nil
 	}
@@ -170,16 +176,39 @@ func (j *Journal) remember(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return eachMessage(ctx, cons, func(msg jetstream.Msg) error {
-		p, err := decodePack(msg.Data())
+	return eachMessage(ctx, cons, func(msg jetstream.Msg) error { return j.rememberPack(msg.Subject(), msg.Data()) })
+}
+
+// rememberRewritten does that for packs that were rewritten.
+func (j *Journal) rememberRewritten(ctx context.Context, since time.Time) error {
+	_, seq := j.rewrites.bounds()
+	for ; seq > 0; seq = j.rewrites.before(seq) {
+		p, err := j.readRewritten(ctx, seq)
 		if err != nil {
 			return err
 		}
-		w, err := j.writerFor(msg.Subject())
-		if err != nil {
+		if p == nil || !strings.HasPrefix(p.subject, subjectEvents) {
+			continue
+		}
+		if p.stored.Before(since) {
+			return nil
+		}
+		if err := j.rememberPack(p.subject, p.data); err != nil {
 			return err
 		}
-		w.remember(p.entries)
-		return nil
-	})
+	}
+	return nil
+}
+
+func (j *Journal) rememberPack(subject string, data []byte) error {
+	p, err := decodePack(data)
+	if err != nil {
+		return err
+	}
+	w, err := j.writerFor(subject)
+	if err != nil {
+		return err
+	}
+	w.remember(p.entries)
+	return nil
 }
