@@ -10,6 +10,13 @@ import (
 	"time"
 )
 
+// Validate reports everything that is wrong with the settings of a journal that were put together, as an *Error.
+func (j *Journal) Validate() error {
+	found := newFindings("")
+	validator{found}.journal(*j)
+	return found.err()
+}
+
 func (v validator) journal(j Journal) {
 	within(v, "journal.retention", j.Retention, time.Minute, 10*365*24*time.Hour)
 	within(v, "journal.min_free", j.MinFree, 1<<20, maxSize)

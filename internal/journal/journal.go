@@ -135,33 +135,33 @@ type Journal struct {
 }
 
 // Open opens the journal, or creates it where there is none. Errors: ErrLocked when another process has its directory
-// open, ErrUnavailable when the server in it does not start or those elsewhere cannot be reached.
+// open, ErrUnfinished when it is a copy that was not finished, ErrUnavailable when the server in it does not start or those
+// elsewhere cannot be reached.
 func Open(ctx context.Context, opts Options) (*Journal, error) {
 	o, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{
-		opts: o, stop: make(chan struct{}),
-		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]uint64{},
-	}
+	j := newJournal(o)
 	if err := j.start(ctx); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }
 
-func (j *Journal) start(ctx context.Context) error {
-	connect := j.startEmbedded
-	if j.opts.Cluster.URL != "" {
-		connect = j.startCluster
+func newJournal(o Options) *Journal {
+	return &Journal{
+		opts: o, stop: make(chan struct{}),
+		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]uint64{},
 	}
-	conn, err := connect(ctx)
-	if err != nil {
+}
+
+func (j *Journal) start(ctx context.Context) error {
+	if err := j.connect(ctx); err != nil {
 		return err
 	}
-	if j.js, err = jetstream.New(conn); err != nil {
-		return fmt.Errorf("open journal: %w", err)
+	if err := j.refuseUnfinished(ctx); err != nil {
+		return err
 	}
 	if err := j.openStreams(ctx, splitRoom(j.opts.MaxBytes)); err != nil {
 		return err
@@ -182,6 +182,22 @@ func (j *Journal) start(ctx context.Context) error {
 		return fmt.Errorf("read recent message ids: %w", err)
 	}
 	return j.watch()
+}
+
+// connect reaches the server, here or elsewhere.
+func (j *Journal) connect(ctx context.Context) error {
+	connect := j.startEmbedded
+	if j.opts.Cluster.URL != "" {
+		connect = j.startCluster
+	}
+	conn, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	if j.js, err = jetstream.New(conn); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	return nil
 }
 
 // startEmbedded starts the server in this process, on a directory that nobody else has open.

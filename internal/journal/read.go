@@ -20,7 +20,12 @@ const heartbeat = 500 * time.Millisecond
 
 // pull reads what a consumer has, one message after the other. When heartbeats are missing it asks again.
 func pull(cons jetstream.Consumer) (jetstream.MessagesContext, error) {
-	return cons.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(heartbeat),
+	return pullAhead(cons, readAhead)
+}
+
+// pullAhead is pull with up to n messages in memory.
+func pullAhead(cons jetstream.Consumer, n int) (jetstream.MessagesContext, error) {
+	return cons.Messages(jetstream.PullMaxMessages(n), jetstream.PullHeartbeat(heartbeat),
 		jetstream.WithMessagesErrOnMissingHeartbeat(false))
 }
 
