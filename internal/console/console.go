@@ -17,6 +17,7 @@ import (
 // Backend is the running server as the pages see it: each page says what it needs.
 type Backend interface {
 	overviewBackend
+	deadBackend
 }
 
 // Access decides who may come in.
@@ -95,6 +96,7 @@ type navItem struct {
 func (c *Console) list() []page {
 	return []page{
 		overviewPage(),
+		deadPage(),
 	}
 }
 

@@ -38,6 +38,7 @@ func (f *fakeOverview) Status(context.Context) (admin.Status, error) { return f.
 // fakeServer is a server as the pages see it. A test sets the parts that its page asks.
 type fakeServer struct {
 	*fakeOverview
+	*fakeDead
 }
 
 // bench is a console with a fake server behind it, and a browser that has no script.
@@ -55,7 +56,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{
-		server: &fakeServer{&fakeOverview{}}, access: admin.NewAccess(config.NewSecret(token)),
+		server: &fakeServer{&fakeOverview{}, newFakeDead(t)}, access: admin.NewAccess(config.NewSecret(token)),
 		log: &strings.Builder{}, header: http.Header{},
 	}
 	b.Console = New(Options{

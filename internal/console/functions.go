@@ -11,6 +11,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tanker/internal/dead"
+	"tanker/internal/journal"
 )
 
 // functions are what templates can call. Whatever they return is escaped where it is put, like everything else.
@@ -27,6 +30,12 @@ func functions(a *assets) template.FuncMap {
 		"query":   query,
 		"percent": percent,
 		"add":     func(a, b int) int { return a + b },
+		"took":    took,
+		"text":    func(data []byte) string { return string(data) },
+		"raw":     func(text string) []byte { return []byte(text) },
+		"died":    died,
+		"said":    func(l journal.DeadLetter) string { return dead.Said(&l) },
+		"letters": letters,
 	}
 }
 
@@ -60,6 +69,14 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// took is how long a call took.
+func took(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 // number shows a whole number with separators.

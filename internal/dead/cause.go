@@ -22,7 +22,7 @@ type cause struct {
 
 // causeOf is why a letter's event died.
 func causeOf(l *journal.DeadLetter) cause {
-	return cause{l.Destination, l.Reason, l.Status, normalized(said(l))}
+	return cause{l.Destination, l.Reason, l.Status, normalized(Said(l))}
 }
 
 // id names a cause in a few letters and digits that hold nothing of what was said.
@@ -31,8 +31,8 @@ func (c cause) id() string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// said is the message of the last answer, or what went wrong instead.
-func said(l *journal.DeadLetter) string {
+// Said is the message of the last answer to a letter's call, or what went wrong instead. It comes from outside.
+func Said(l *journal.DeadLetter) string {
 	var answer struct{ Message, Error any }
 	if l.Answer != "" && json.Unmarshal([]byte(l.Answer), &answer) == nil {
 		for _, v := range []any{answer.Message, answer.Error} {

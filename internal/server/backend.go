@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,12 +15,18 @@ import (
 	"tanker/internal/telemetry"
 )
 
-// backend is the fleet as the admin API sees it.
-type backend struct{ *fleet }
+// backend is the fleet as the admin API and the console see it.
+type backend struct {
+	*fleet
+
+	census *dead.Census
+	jobs   *dead.Jobs
+}
 
 // startBackend lets operators see and change how everything stands, until the last call has ended.
 func (f *fleet) startBackend(context.Context) error {
-	backend := &backend{f}
+	backend := &backend{fleet: f, census: dead.NewCensus(f.journal)}
+	backend.jobs = dead.NewJobs(f.journal, backend, f.log.With("part", "dead letters"))
 	f.admin.SetBackend(backend)
 	f.console.SetBackend(backend)
 	f.metrics.Observe(backend.observe)
@@ -28,7 +35,7 @@ func (f *fleet) startBackend(context.Context) error {
 		f.admin.SetBackend(nil)
 		f.console.SetBackend(nil)
 		f.gone.Store(true)
-		return nil
+		return errors.Join(backend.jobs.Close(), backend.census.Close())
 	})
 	return nil
 }
@@ -104,64 +111,6 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 	return s, nil
 }
 
-// DeadLetters lists dead letters.
-func (b *backend) DeadLetters(ctx context.Context, f dead.Filter) (journal.DeadPage, error) {
-	return dead.List(ctx, b.journal, f)
-}
-
-// GroupDead says what dead letters died of.
-func (b *backend) GroupDead(ctx context.Context, f dead.Filter, progress func(dead.Groups) error) (dead.Groups, error) {
-	return dead.Count(ctx, b.journal, f, progress)
-}
-
-// TreatDead sends many dead letters again, or discards them.
-func (b *backend) TreatDead(ctx context.Context, op dead.Operation, o dead.Observer) (dead.Result, error) {
-	return dead.Run(ctx, b.journal, b, op, o)
-}
-
-// DeadLetter reads a dead letter.
-func (b *backend) DeadLetter(ctx context.Context, destination string, at journal.Position) (journal.DeadLetter, error) {
-	return b.journal.DeadLetter(ctx, destination, at)
-}
-
-// PreviewDead says what would be sent if a dead letter were sent again.
-func (b *backend) PreviewDead(ctx context.Context, destination string, at journal.Position, corrected []byte) (history.Mapped, error) {
-	l, err := b.line(destination)
-	if err != nil {
-		return history.Mapped{}, err
-	}
-	letter, err := b.journal.DeadLetter(ctx, destination, at)
-	if err != nil {
-		return history.Mapped{}, err
-	}
-	entry := letter.Entry()
-	if len(corrected) > 0 {
-		if err := history.Edit(&entry, corrected); err != nil {
-			return history.Mapped{}, err
-		}
-	}
-	return history.Map(l.mapper, &entry), nil
-}
-
-// ReplayDead sends a dead letter again, if the mapping makes a call of it: as a rejected event it would be lost.
-func (b *backend) ReplayDead(ctx context.Context, destination string, at journal.Position, corrected []byte) error {
-	l, err := b.line(destination)
-	if err != nil {
-		return err
-	}
-	return b.journal.ReplayDead(ctx, destination, at, func(entry *journal.Entry) error {
-		if len(corrected) > 0 {
-			if err := history.Edit(entry, corrected); err != nil {
-				return err
-			}
-		}
-		if mapped := history.Map(l.mapper, entry); !mapped.Callable() {
-			return fmt.Errorf("%w: it would be %s: %s: %s", history.ErrEvent, mapped.Kind, mapped.Reason, mapped.Message)
-		}
-		return nil
-	})
-}
-
 // Trace finds events in the log, and what happened to them.
 func (b *backend) Trace(ctx context.Context, o history.TraceOptions, emit func(history.Traced) error) (history.TraceEnd, error) {
 	if o.Destination != "" {
@@ -200,11 +149,6 @@ func (b *backend) line(destination string) (*line, error) {
 		}
 	}
 	return nil, fmt.Errorf("destination %q: %w", destination, journal.ErrNotFound)
-}
-
-// DiscardDead deletes a dead letter.
-func (b *backend) DiscardDead(ctx context.Context, destination string, at journal.Position) error {
-	return b.journal.DiscardDead(ctx, destination, at)
 }
 
 // observeTimeout bounds what a scrape waits for the journal.

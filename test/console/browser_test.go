@@ -288,3 +288,18 @@ func chromium(t *testing.T) string {
 	t.Skip("Chromium is not installed: run make test")
 	return ""
 }
+
+// edit replaces a part of a text area as a hand does: what listens to input hears of it.
+func (b *tab) edit(t *testing.T, selector, old, with string) {
+	t.Helper()
+	script := fmt.Sprintf(`(() => {
+		const area = document.querySelector(%q), at = area.value.indexOf(%q);
+		if (at < 0) return false;
+		area.focus();
+		area.setSelectionRange(at, at + %d);
+		return document.execCommand("insertText", false, %q);
+	})()`, selector, old, len(old), with)
+	if !value[bool](t, b, script) {
+		t.Fatalf("%s does not hold %q: %s", selector, old, b.text())
+	}
+}
