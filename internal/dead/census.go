@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"tanker/internal/journal"
 )
 
 const (
@@ -45,13 +47,16 @@ func NewCensus(log Log) *Census {
 
 // Close ends all counting and waits for that.
 func (c *Census) Close() error {
+	c.mu.Lock()
 	c.cancel()
+	c.mu.Unlock()
 	c.wg.Wait()
 	return nil
 }
 
 // Groups are the letters that a filter selects, by what they died of. It waits for them as long as patience says, and
-// then returns what there is so far: Complete says whether that is all. Errors: the context's, those of the log.
+// then returns what there is so far: Complete says whether that is all. Errors: the context's, those of the log,
+// journal.ErrClosed.
 func (c *Census) Groups(ctx context.Context, f Filter, patience time.Duration) (Groups, error) {
 	f.After, f.Limit = 0, 0
 	counting, err := c.begin(ctx, f)
@@ -79,6 +84,9 @@ func (c *Census) begin(ctx context.Context, f Filter) (*count, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return nil, journal.ErrClosed
+	}
 	c.asked++
 	known := c.counts[f]
 	if known == nil {

@@ -79,7 +79,9 @@ func NewJobs(log Log, clerk Clerk, logger *slog.Logger) *Jobs {
 
 // Close stops all jobs and waits for that.
 func (j *Jobs) Close() error {
+	j.mu.Lock()
 	j.cancel()
+	j.mu.Unlock()
 	j.wg.Wait()
 	return nil
 }
