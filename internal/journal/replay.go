@@ -113,3 +113,30 @@ func (c *Cursor) PendingReplays() uint64 {
 	}
 	return c.journal.countStored(c.prefix(replays)) - conn.Base - conn.Finished
 }
+
+// Resend accepts a stored event anew for one destination, behind everything accepted so far. change may alter it before, or
+// refuse with an error, which is returned as it is; it may be nil. Errors: ErrNotFound if the event is deleted, and those of
+// Append.
+func (j *Journal) Resend(ctx context.Context, destination string, pos Position, change func(*Entry) error) error {
+	if !ValidName(destination) {
+		return fmt.Errorf("destination %q: %w", destination, ErrNotFound)
+	}
+	pack, err := j.Pack(ctx, pos.Seq())
+	if err != nil {
+		return err
+	}
+	if pos.Index() >= len(pack.Entries) {
+		return fmt.Errorf("event %s: %w", pos, ErrNotFound)
+	}
+	entry := pack.Entries[pos.Index()]
+	entry.Position, entry.ReplayOf = 0, pos
+	if change != nil {
+		if err := change(&entry); err != nil {
+			return err
+		}
+	}
+	if err := j.replay(ctx, destination, j.opts.Writer, []Entry{entry}); err != nil {
+		return fmt.Errorf("send %s again: %w", pos, err)
+	}
+	return nil
+}

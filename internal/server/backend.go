@@ -118,11 +118,7 @@ func (b *backend) Trace(ctx context.Context, o history.TraceOptions, emit func(h
 			return history.TraceEnd{}, err
 		}
 	}
-	destinations := make([]history.Destination, len(b.lines))
-	for i, l := range b.lines {
-		destinations[i] = history.Destination{Name: l.config.Name, Mapper: l.mapper, State: l.trouble}
-	}
-	return history.Trace(ctx, b.journal, destinations, o, emit)
+	return history.Trace(ctx, b.journal, b.destinations(), o, emit)
 }
 
 // trouble says why the destination delivers nothing at the moment; "" if it does, or has nothing to deliver.

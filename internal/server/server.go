@@ -19,6 +19,7 @@ import (
 	"tanker/internal/console"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
+	"tanker/internal/live"
 	"tanker/internal/telemetry"
 )
 
@@ -55,6 +56,7 @@ type server struct {
 	admin   *admin.Handler
 	console *console.Console
 	journal *journal.Journal
+	live    *live.Feed
 	gateway *gateway.Gateway
 	fleet   *fleet // nil while there is none; belongs to start, then to the part "configuration", then to stop
 	crew    *crew
@@ -184,6 +186,8 @@ func (s *server) openJournal(ctx context.Context) error {
 	}
 	s.journal = j
 	s.crew.onStop(j.Close)
+	s.live = live.New(j, s.log.With("part", "live"))
+	s.crew.onStop(s.live.Close)
 	return nil
 }
 

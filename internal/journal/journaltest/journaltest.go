@@ -70,6 +70,7 @@ func tests() []test {
 		{"dead letters are replayed behind what waits", replayDead},
 		{"stored events can be read", scans},
 		{"stored events can be sent again", replays},
+		{"one event can be sent again", resend},
 		{"what is stored can be followed", follows},
 		{"parts of the log can be read", batches},
 		{"parked events can be listed", parkedListed},
