@@ -17,6 +17,7 @@ import (
 // Backend is the running server as the pages see it: each page says what it needs.
 type Backend interface {
 	overviewBackend
+	liveBackend
 	deadBackend
 }
 
@@ -96,6 +97,7 @@ type navItem struct {
 func (c *Console) list() []page {
 	return []page{
 		overviewPage(),
+		livePage(),
 		deadPage(),
 	}
 }

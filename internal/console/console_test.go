@@ -39,6 +39,7 @@ func (f *fakeOverview) Status(context.Context) (admin.Status, error) { return f.
 type fakeServer struct {
 	*fakeOverview
 	*fakeDead
+	*fakeEvents
 }
 
 // bench is a console with a fake server behind it, and a browser that has no script.
@@ -56,7 +57,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{
-		server: &fakeServer{&fakeOverview{}, newFakeDead(t)}, access: admin.NewAccess(config.NewSecret(token)),
+		server: &fakeServer{&fakeOverview{}, newFakeDead(t), &fakeEvents{}}, access: admin.NewAccess(config.NewSecret(token)),
 		log: &strings.Builder{}, header: http.Header{},
 	}
 	b.Console = New(Options{

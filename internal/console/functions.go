@@ -36,6 +36,8 @@ func functions(a *assets) template.FuncMap {
 		"died":    died,
 		"said":    func(l journal.DeadLetter) string { return dead.Said(&l) },
 		"letters": letters,
+		"tone":    tone,
+		"profile": userPath,
 	}
 }
 

@@ -61,6 +61,12 @@ func (v view) Headers() string {
 	return string(headers)
 }
 
+// With is the same with other data, for templates that are used within others.
+func (v view) With(data any) view {
+	v.Data = data
+	return v
+}
+
 // Current reports whether a page of the navigation is shown.
 func (v view) Current(item navItem) bool {
 	if item.Path == "/" {

@@ -97,25 +97,31 @@ func (s *Stream) Context() context.Context { return s.ctx }
 // Wait waits until next is ready, and keeps the stream alive meanwhile. It returns false when the stream is over: the
 // browser has gone, the session has ended or the server stops.
 func (s *Stream) Wait(next <-chan time.Time) bool {
+	_, ready := await(s, next)
+	return ready
+}
+
+// await waits for a value as Stream.Wait does. It returns false also when the channel is closed.
+func await[T any](s *Stream, next <-chan T) (value T, ready bool) {
 	for {
 		select {
 		case <-s.ctx.Done():
-			return false
+			return value, false
 		case <-s.visit.console.closing:
-			return false
+			return value, false
 		case <-s.visit.session.ended:
 			s.over()
-			return false
+			return value, false
 		case <-s.beat.C:
 			if !s.visit.console.sessions.still(s.visit.session) {
 				s.over()
-				return false
+				return value, false
 			}
 			if s.write([]byte(": alive\n\n")) != nil {
-				return false
+				return value, false
 			}
-		case <-next:
-			return true
+		case value, ready = <-next:
+			return value, ready
 		}
 	}
 }
