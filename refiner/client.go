@@ -64,6 +64,11 @@ type Options struct {
 	// that a RoundTripper does not modify a request: calls share their headers. Optional.
 	Transport http.RoundTripper
 
+	// Permit is asked right before anything is written to a connection. While it says no nothing is
+	// written, and the connection is closed, so that whoever loses the right to call sends nothing more.
+	// Not used with a Transport of one's own. Optional.
+	Permit func() bool
+
 	// UserAgent names the caller. Defaults to "tanker".
 	UserAgent string
 }
@@ -110,7 +115,7 @@ func New(options Options) (*Client, error) {
 	}
 	transport := o.Transport
 	if transport == nil {
-		transport = newTransport(o.MaxConns)
+		transport = newTransport(o.MaxConns, o.Permit)
 	}
 	return &Client{
 		base:       *base,
@@ -158,11 +163,14 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 // newTransport keeps up to maxConns connections. Idle ones are given up after half a minute, sooner
 // than servers usually do: a call on a connection that the server closes at this very moment cannot
 // be told from one that was lost, and would have to be repeated.
-func newTransport(maxConns int) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+func newTransport(maxConns int, permit func() bool) *http.Transport {
+	dial := (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	if permit != nil {
+		dial = guardedDial(dial, permit)
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 		TLSHandshakeTimeout:    10 * time.Second,

@@ -27,10 +27,14 @@ func (c *caller) run(queue <-chan *item) {
 }
 
 func (c *caller) call(it *item) {
+	if !c.entitled() {
+		it.verdict = verdict{action: actAbandon, class: classOf(refiner.ClassCanceled)}
+		return
+	}
 	begun := time.Now().UTC()
 	answer, err := c.o.Client.Do(c.ctx, it.request())
 	took := time.Since(begun)
-	if err != nil && c.ctx.Err() != nil {
+	if err != nil && (c.ctx.Err() != nil || !c.entitled()) {
 		it.verdict = verdict{action: actAbandon, class: classOf(refiner.ClassCanceled)}
 		return
 	}
@@ -48,6 +52,9 @@ func (c *caller) call(it *item) {
 	c.o.Observer.Call(v.class.String(), v.status, took)
 	c.log(it, took)
 }
+
+// entitled reports whether calls may be made at this moment.
+func (c *caller) entitled() bool { return c.o.Right == nil || c.o.Right.Valid() }
 
 // observe tells of the events that a call has brought.
 func (c *caller) observe(it *item, at time.Time) {

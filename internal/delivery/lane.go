@@ -138,6 +138,7 @@ func (l *lane) ready(now instant) instant {
 // lanes are the users that have events in the window, or calls that still count against their limit.
 type lanes struct {
 	perMinute int // limit of each user's calls; 0 means none
+	recent    int // calls that each user may have made right before the start
 	byKey     map[string]*lane
 	ready     ring[*lane] // in the order they became ready, so that no user starves
 	waiting   waitingLanes
@@ -151,12 +152,15 @@ type departure struct {
 	at   instant
 }
 
-func newLanes(perMinute int) lanes {
-	return lanes{perMinute: perMinute, byKey: make(map[string]*lane)}
+func newLanes(perMinute, recent int) lanes {
+	return lanes{perMinute: perMinute, recent: min(recent, max(perMinute-1, 0)), byKey: make(map[string]*lane)}
 }
 
 // add puts an event at the end of its user's lane.
 func (ls *lanes) add(it *item, now instant) {
+	if now > span {
+		ls.recent = 0
+	}
 	l := ls.of(it.key)
 	it.key = l.key
 	first := l.head == nil
@@ -170,15 +174,39 @@ func (ls *lanes) add(it *item, now instant) {
 func (ls *lanes) of(key string) *lane {
 	l := ls.byKey[key]
 	if l == nil {
-		l = &lane{key: strings.Clone(key), calls: window{limit: ls.perMinute}}
-		ls.byKey[l.key] = l
+		l = ls.open(key)
+		ls.assume(l)
 	}
 	return l
 }
 
+func (ls *lanes) open(key string) *lane {
+	l := &lane{key: strings.Clone(key), calls: window{limit: ls.perMinute}}
+	ls.byKey[l.key] = l
+	return l
+}
+
+// assume counts the calls that a user may have made right before the start.
+func (ls *lanes) assume(l *lane) {
+	for range ls.recent {
+		l.calls.start()
+		l.calls.end(0)
+	}
+}
+
+// assumeAll does so for the users of whom calls are remembered.
+func (ls *lanes) assumeAll() {
+	for _, l := range ls.byKey {
+		ls.assume(l)
+	}
+}
+
 // remember counts a call that the user made at that time, before all others that count.
 func (ls *lanes) remember(key string, at instant) {
-	l := ls.of(key)
+	l := ls.byKey[key]
+	if l == nil {
+		l = ls.open(key)
+	}
 	l.calls.start()
 	l.calls.end(at)
 	ls.leave(l, at)

@@ -176,7 +176,7 @@ func TestCallsFromBeforeTheStartCount(t *testing.T) {
 		}
 		var past []PastCall
 		for i := range 90 {
-			past = append(past, PastCall{"ada", time.Now().Add(-time.Duration(i%45) * time.Second)})
+			past = append(past, PastCall{User: "ada", At: time.Now().Add(-time.Duration(i%45) * time.Second)})
 		}
 		client := &fakeRefiner{}
 		p := launch(t, d, client, func(o *Options) { o.UserPerMinute, o.Recent = 100, past })

@@ -142,6 +142,17 @@ type Options struct {
 	// Recent are calls of the last minute that are known from before the start. The limits count them.
 	Recent []PastCall
 
+	// RecentOfUser is how many calls each user may have made in the minute before the start beside those in Recent. The
+	// users' limits count so many of everyone.
+	RecentOfUser int
+
+	// Right is what entitles the worker to make calls where other processes could. Defaults to none: there are none.
+	Right Right
+
+	// Open bounds the calls that neither an outcome nor an account tells of that was noted; see Worker.Account. 0 means
+	// that nobody is interested in accounts.
+	Open int
+
 	// PausedSince is since when the worker is paused, from its start on; see Worker.Pause. Zero means that it is not.
 	PausedSince time.Time
 
@@ -154,6 +165,9 @@ type Options struct {
 type PastCall struct {
 	User string // key of its lane; "" counts for the API key only
 	At   time.Time
+
+	// Lost says that no outcome tells of the call: accounts go on to tell of it.
+	Lost bool
 }
 
 func (o Options) withDefaults() Options {
@@ -198,6 +212,8 @@ func (o Options) validate() error {
 		{"RetryFor", int64(o.RetryFor)},
 		{"SkipUnchanged", int64(o.SkipUnchanged)},
 		{"Grace", int64(o.Grace)},
+		{"Open", int64(o.Open)},
+		{"RecentOfUser", int64(o.RecentOfUser)},
 	} {
 		if field.value < 0 {
 			problems = append(problems, fmt.Errorf("field %s is %d, must not be negative", field.name, field.value))

@@ -19,6 +19,7 @@ type scheduler struct {
 	epoch     time.Time // instants count from here
 	board     *board
 	paused    *pause
+	ledger    *ledger
 	troubles  []*trouble
 	verify    func()       // starts a probe, which ends in probed
 	employ    func()       // starts one more caller
@@ -69,7 +70,7 @@ func newScheduler(o *Options, b *board) *scheduler {
 		probed:      make(chan error, 1),
 		unburied:    unburied{rooms: make(chan int64, 1)},
 		queue:       make(chan *item, o.MaxConcurrency),
-		lanes:       newLanes(o.UserPerMinute),
+		lanes:       newLanes(o.UserPerMinute, o.RecentOfUser),
 		key:         newKeyLimiter(o.KeyPerMinute),
 		known:       newKnown(o.SkipUnchanged),
 		concurrency: newConcurrency(leastConcurrency(), o.MaxConcurrency),
@@ -200,7 +201,7 @@ func (s *scheduler) start(now instant) instant {
 			s.crowded = true
 			return never
 		}
-		if s.unrecorded >= s.o.MaxConcurrency {
+		if s.unrecorded >= s.o.MaxConcurrency || s.o.Open > 0 && s.unrecorded+s.ledger.open() >= s.o.Open {
 			return never
 		}
 		s.begin(now)
@@ -249,6 +250,9 @@ func (s *scheduler) settle(it *item, now instant) {
 		return
 	}
 	s.unrecorded--
+	if s.o.Open > 0 {
+		s.ledger.fail(time.Now())
+	}
 	switch v.action {
 	case actRetry:
 		it.notBefore, it.failed = now+v.delay, max(now, 1)
@@ -316,6 +320,7 @@ func (s *scheduler) release(it *item, now instant) {
 // remember counts calls from before the start.
 func (s *scheduler) remember(calls []PastCall) {
 	calls = slices.SortedFunc(slices.Values(calls), func(a, b PastCall) int { return a.At.Compare(b.At) })
+	s.key.pace.next = -span // they were spread then: only what ran ahead at the end is to be made up for
 	for _, c := range calls {
 		age := max(time.Since(c.At), 0)
 		if age >= span {
@@ -327,6 +332,7 @@ func (s *scheduler) remember(calls []PastCall) {
 			s.lanes.remember(c.User, -age)
 		}
 	}
+	s.lanes.assumeAll()
 }
 
 // later is a moment that lies wait ahead.

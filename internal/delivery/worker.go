@@ -16,6 +16,8 @@ type Worker struct {
 	board board
 	pause pause
 
+	ledger ledger
+
 	questions chan question
 	ended     chan struct{} // closed when Run returns
 }
@@ -29,6 +31,7 @@ func New(o Options) (*Worker, error) {
 	o.Logger = o.Logger.With("destination", o.Name)
 	w := &Worker{o: o, questions: make(chan question), ended: make(chan struct{})}
 	w.pause.set(o.PausedSince)
+	w.ledger.begin(o.Recent)
 	w.board.publish(State{Name: o.Name, Status: StatusStopped}, &[callClasses]uint64{}, time.Now().UTC())
 	return w, nil
 }
@@ -38,17 +41,23 @@ func (w *Worker) State() State { return w.board.read() }
 
 // Run delivers until ctx is cancelled. Then it starts no more calls, waits up to the grace period for those
 // under way, stores their outcomes and returns nil; or an error that says how many outcomes could not be
-// stored. It returns before only if the log is closed or has been taken over by another process. Every
-// goroutine has ended when it returns. A worker runs once.
+// stored. It returns before only if the log is closed or has been taken over by another process, or if the right to
+// deliver is lost, which is ErrLost: then the calls under way are broken off. Every goroutine has ended when it returns. A worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	defer close(w.ended)
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 	r := w.assemble(ctx, abort)
 	defer r.dismiss()
+	if o := w.o.Right; o != nil {
+		defer r.heed(o, abort)()
+	}
 
 	w.recall(ctx, r.scheduler.known)
 	err := r.work(ctx, abort)
+	if cause := context.Cause(ctx); errors.Is(cause, ErrLost) {
+		err = errors.Join(cause, err)
+	}
 	w.remember(ctx, r.scheduler.known)
 	state := w.board.read()
 	state.Status, state.Reason, state.Since = StatusStopped, "", time.Time{}
@@ -78,6 +87,8 @@ func (w *Worker) assemble(ctx context.Context, abort func(error)) *run {
 	s := newScheduler(o, &w.board)
 	s.paused, s.questions = &w.pause, w.questions
 	s.paused.tell(s.wake)
+	s.ledger = &w.ledger
+	s.ledger.tell(s.wake)
 	woken := make(chan struct{}, 1)
 	reading := &trouble{log: o.Logger, wake: s.wake}
 	storing := &trouble{log: o.Logger, wake: s.wake}
@@ -152,6 +163,34 @@ func (r *run) work(ctx context.Context, abort func(error)) error {
 	close(allEnded)
 	parts.Wait()
 	return errors.Join(readErr, parkErr, storeErr)
+}
+
+// ErrLost says that another process may deliver to the destination now.
+var ErrLost = errors.New("the right to deliver was lost")
+
+// lostGrace is how long outcomes may take to be stored after the right to deliver was lost. Mostly they are refused.
+const lostGrace = 2 * time.Second
+
+// heed ends everything when the right to deliver is lost. It returns what ends the heeding.
+func (r *run) heed(right Right, abort func(error)) (end func()) {
+	over := make(chan struct{})
+	var heeding sync.WaitGroup
+	heeding.Go(func() {
+		select {
+		case <-over:
+			return
+		case <-right.Lost():
+		}
+		r.cancelCalls()
+		abort(ErrLost)
+		timer := time.AfterFunc(lostGrace, r.cancelRecording)
+		<-over
+		timer.Stop()
+	})
+	return func() {
+		close(over)
+		heeding.Wait()
+	}
 }
 
 // dismiss frees what is left of the run.
