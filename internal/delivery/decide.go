@@ -17,6 +17,8 @@ const (
 	reasonMapping     = "mapping_failed"      // the mapping broke down over the event
 	reasonUnchanged   = "unchanged"           // the contact's latest call was the same
 	reasonMalformed   = "malformed"           // what is stored is not an event
+	reasonSuppressed  = "suppressed"          // the user's events are not to be delivered
+	reasonErased      = "erased"              // the event was erased before it was delivered
 )
 
 // defaultPause is how long a limit holds when the server does not say.

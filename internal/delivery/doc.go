@@ -70,6 +70,12 @@
 // set an account. An event whose call equals one of them has its outcome without a call when its turn has come. A call that
 // starts first has everything forgotten that it might change. Nothing of it is believed after a crash.
 //
+// # Suppression
+//
+// Events of a user who is suppressed have the outcome filtered, suppressed; they are not even mapped. Who is suppressed while
+// the worker runs: what is in memory has its outcome within a second or so, but for the calls under way, whose events get
+// it when they have ended without success. Parked events are brought back for it.
+//
 // # Limits
 //
 // A call may reach Refiner at any moment between its start and its end. It is therefore counted from

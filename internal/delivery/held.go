@@ -7,6 +7,7 @@ type held struct {
 	oldest, newest *item
 	events         int
 	bytes          int64
+	suppressed     int // events whose users are suppressed, until they are recorded
 }
 
 func (h *held) add(it *item) {
@@ -35,6 +36,15 @@ func (h *held) remove(it *item) {
 	it.older, it.newer = nil, nil
 	h.events--
 	h.bytes -= int64(it.size)
+	if it.suppressed {
+		h.suppressed--
+	}
+}
+
+// suppress notes that an event is not to be delivered.
+func (h *held) suppress(it *item) {
+	it.suppressed = true
+	h.suppressed++
 }
 
 // oldestAccepted is when the oldest event was accepted; zero if there is none.

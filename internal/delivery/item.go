@@ -38,6 +38,9 @@ type item struct {
 	effect  *effect          // of its call; nil if that is of no interest
 	frees   bool             // when its outcome is recorded, the place of a call is free
 
+	asked      uint64 // version of Suppression when the event was mapped
+	suppressed bool   // it is not to be delivered, unless it is at a call already
+
 	unburied int64 // what its dead letter takes, if that finds no room; 0 otherwise
 
 	notBefore instant // when it may be called

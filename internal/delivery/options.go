@@ -139,6 +139,10 @@ type Options struct {
 	// The zero value means event.DefaultLimits.
 	Limits event.Limits
 
+	// Suppression says whose events are not delivered: they have the outcome filtered, suppressed. Who is suppressed while
+	// the worker runs is so within a second or so, but for the calls under way. Defaults to nobody.
+	Suppression Suppression
+
 	// Recent are calls of the last minute that are known from before the start. The limits count them.
 	Recent []PastCall
 

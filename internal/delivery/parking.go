@@ -260,6 +260,9 @@ func (s *scheduler) comeBack(r *recall, now instant) {
 			s.finished = append(s.finished, it)
 			continue
 		}
+		if s.suppressedSince(it) {
+			continue
+		}
 		it.resume(now)
 		l.remindOf(it)
 		l.push(it)

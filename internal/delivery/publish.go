@@ -22,6 +22,8 @@ func (s *scheduler) publish(now instant) {
 		UsersParked:    s.parking.users,
 		EventsParked:   s.parking.events,
 		LettersWaiting: s.unburied.waiting(),
+		Obeyed:         s.obeyed,
+		Suppressed:     s.window.suppressed,
 		OldestPending:  s.window.oldestAccepted(),
 		LastDelivered:  s.lastDelivered,
 	}

@@ -114,6 +114,10 @@ func (r *reader) mapTo(ctx context.Context, it *item) {
 			it.verdict.letter = newLetter(r.o, it, it.verdict, nil)
 		}
 	}()
+	if it.entry.Erased() {
+		it.verdict = verdict{kind: journal.Filtered, reason: reasonErased}
+		return
+	}
 	e, err := event.Parse(it.entry.Body, r.o.Limits)
 	if err != nil {
 		it.verdict = verdict{kind: journal.Rejected, reason: reasonMalformed, message: err.Error()}
@@ -123,6 +127,13 @@ func (r *reader) mapTo(ctx context.Context, it *item) {
 		e = e.WithType(it.entry.Type)
 	}
 	it.typ = e.Type()
+	if s := r.o.Suppression; s != nil {
+		it.asked = s.Version()
+		if s.Suppresses(e) {
+			it.verdict = suppressed
+			return
+		}
+	}
 	calls, err := r.calls(ctx, it, e)
 	if err != nil {
 		it.verdict = refused(err)

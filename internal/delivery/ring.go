@@ -44,6 +44,15 @@ func (r *ring[T]) pop() T {
 	return v
 }
 
+// drain takes all elements away, the oldest first.
+func (r *ring[T]) drain() []T {
+	all := make([]T, 0, r.size)
+	for r.size > 0 {
+		all = append(all, r.pop())
+	}
+	return all
+}
+
 func (r *ring[T]) resize(n int) {
 	items := make([]T, n)
 	for i := range r.size {

@@ -52,6 +52,8 @@ type scheduler struct {
 	limited       bool // a ready call waits for the key's limit
 	limitedSince  instant
 	stopping      bool
+	obeyed        uint64    // version of Options.Suppression
+	expelling     bool      // there may be suppressed events in lanes
 	pausedSince   time.Time // zero if calls may be made
 	lastDelivered time.Time
 	calls         [callClasses]uint64
@@ -131,7 +133,7 @@ func (s *scheduler) turn() instant {
 		s.release(it, now)
 	}
 	s.settleParking(now)
-	next := min(s.sweep(now), s.askForRoom(now))
+	next := min(s.obey(now), s.sweep(now), s.askForRoom(now))
 	s.lanes.wake(now)
 	next = min(next, s.start(now), s.probe(now))
 	next = min(next, s.lanes.wake(now)) // again: start may have made lanes wait, or run out of events in memory
@@ -169,6 +171,9 @@ func (s *scheduler) admit(items []*item) {
 		s.window.add(it)
 		if !it.callable() {
 			s.finished = append(s.finished, it)
+			continue
+		}
+		if s.suppressedSince(it) {
 			continue
 		}
 		it.resume(now)
@@ -236,6 +241,7 @@ func (s *scheduler) settle(it *item, now instant) {
 	}
 	s.weigh(it, now)
 	s.unload(it)
+	s.expelling = s.expelling || s.window.suppressed > 0
 	if v.action == actFinish && v.kind == journal.Dead {
 		s.die(it, now)
 		return
@@ -306,6 +312,7 @@ func (s *scheduler) release(it *item, now instant) {
 	if it.frees {
 		s.unrecorded--
 	}
+	s.expelling = s.expelling || s.window.suppressed > 0
 	if it.unburied > 0 {
 		s.awaitRoom(it, now)
 		return

@@ -45,6 +45,9 @@ type State struct {
 	// users' newer events wait behind them.
 	LettersWaiting int
 
+	Obeyed     uint64 // version of Options.Suppression that is obeyed
+	Suppressed int    // events in memory whose users are suppressed: at a call, or their outcome is not on disk yet
+
 	OldestPending time.Time // when the oldest event in memory was accepted; zero if there is none
 	LastDelivered time.Time // when Refiner last took an event; zero if it has not
 
