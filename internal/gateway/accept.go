@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"tanker/event"
 	"tanker/internal/journal"
 )
 
@@ -20,6 +21,8 @@ type parcel struct {
 	entries    []journal.Entry
 	lease      lease
 	parsing    *budget
+	suppresses func(*event.Event) bool
+	suppressed int // events that were dropped because of their users
 
 	// reusable says that nobody else can hold the body or the entries any more.
 	reusable bool
@@ -30,7 +33,7 @@ func (g *Gateway) newParcel() *parcel {
 	if !ok {
 		p = new(parcel)
 	}
-	p.lease, p.parsing = lease{budget: g.memory}, g.parsing
+	p.lease, p.parsing, p.suppresses = lease{budget: g.memory}, g.parsing, g.options.Suppresses
 	return p
 }
 
@@ -99,6 +102,9 @@ func (g *Gateway) accept(r *http.Request, p *parcel, e endpoint) *refusal {
 	}
 	p.receivedAt = time.Now().UTC().Truncate(time.Millisecond)
 	refused = e.unpack(r.Context(), p, g.options.Limits)
+	if p.suppressed > 0 && refused == nil {
+		g.options.Metrics.Suppressed(p.source, p.suppressed)
+	}
 	if len(p.entries) == 0 {
 		p.reusable = true
 		return refused

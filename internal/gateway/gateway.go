@@ -51,6 +51,8 @@ type Options struct {
 	// Limits bound a single event and the events of a batch. Defaults: MaxBody for MaxBytes, 20,000 for MaxEvents,
 	// for the others what package event says.
 	Limits event.Limits
+	// Suppresses says whose events are not kept: they are answered 200, and dropped. Default: nobody's are dropped.
+	Suppresses func(*event.Event) bool
 	// Health says why the journal cannot be reached, nil if it can. /health shows whether, not why. Default: always nil.
 	Health func() error
 	// Ready says why events cannot be accepted now, nil if they can. /ready shows its text to anybody who asks.
@@ -77,6 +79,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Limits.MaxEvents, 20_000)
 	o.MaxMemory = max(o.MaxMemory, o.leastMemory())
 	setDefault(&o.Logger, slog.New(slog.DiscardHandler))
+	if o.Suppresses == nil {
+		o.Suppresses = func(*event.Event) bool { return false }
+	}
 	if o.Health == nil {
 		o.Health = func() error { return nil }
 	}

@@ -266,6 +266,10 @@ func (m *countingMetrics) Accepted(source string, events, bytes int) {
 	m.addf("%s %d events %d bytes", source, events, bytes)
 }
 
+func (m *countingMetrics) Suppressed(source string, events int) {
+	m.addf("%s %d suppressed", source, events)
+}
+
 func (m *countingMetrics) Refused(source, reason string, status int) {
 	m.addf("%s %s %d", source, reason, status)
 }

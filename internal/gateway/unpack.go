@@ -117,10 +117,14 @@ const (
 	longestMessageID = 1 << 10
 )
 
-// add makes an entry of an event.
+// add makes an entry of an event, unless its user is suppressed: then nothing of it is kept.
 func (p *parcel) add(e *event.Event, kind string) *refusal {
 	if len(e.Raw()) > largestEvent {
 		return tooLarge
+	}
+	if p.suppresses(e.WithType(kind)) {
+		p.suppressed++
+		return nil
 	}
 	id := e.MessageID()
 	if id == "" || len(id) > longestMessageID {

@@ -18,6 +18,7 @@ type Metrics struct {
 
 	accepted      *prometheus.CounterVec
 	acceptedBytes *prometheus.CounterVec
+	suppressed    *prometheus.CounterVec
 	refused       *prometheus.CounterVec
 
 	appendTime  prometheus.Histogram
@@ -64,6 +65,7 @@ func (m *Metrics) register(version string) {
 func (m *Metrics) makeGateway() {
 	m.accepted = m.counters("tanker_events_accepted_total", "Events that are on disk and were answered 200.", "source")
 	m.acceptedBytes = m.counters("tanker_accepted_bytes_total", "Bytes of the requests that were answered 200, decompressed.", "source")
+	m.suppressed = m.counters("tanker_events_suppressed_total", "Events that were answered 200 and dropped, because their users are suppressed.", "source")
 	m.refused = m.counters("tanker_requests_refused_total", "Requests that were not answered 200.", "source", "reason", "status")
 }
 
@@ -110,6 +112,11 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Accepted(source string, events, bytes int) {
 	m.accepted.WithLabelValues(source).Add(float64(events))
 	m.acceptedBytes.WithLabelValues(source).Add(float64(bytes))
+}
+
+// Suppressed counts events that were dropped.
+func (m *Metrics) Suppressed(source string, events int) {
+	m.suppressed.WithLabelValues(source).Add(float64(events))
 }
 
 // Refused counts a request that was answered anything else.

@@ -29,6 +29,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 func used() *telemetry.Metrics {
 	m := telemetry.New("1.2.3")
 	m.Accepted("web", 20, 1000)
+	m.Suppressed("web", 3)
 	m.Refused("web", "invalid_json", 400)
 	m.Appended(7, 900, 3*time.Millisecond)
 	d := m.Delivery("production")
@@ -57,6 +58,7 @@ func TestMetrics(t *testing.T) {
 		`tanker_build_info{version="1.2.3"} 1`,
 		`tanker_events_accepted_total{source="web"} 20`,
 		`tanker_accepted_bytes_total{source="web"} 1000`,
+		`tanker_events_suppressed_total{source="web"} 3`,
 		`tanker_requests_refused_total{reason="invalid_json",source="web",status="400"} 1`,
 		`tanker_journal_append_seconds_bucket{le="0.002"} 0`,
 		`tanker_journal_append_seconds_bucket{le="0.005"} 1`,
