@@ -19,6 +19,7 @@ type Backend interface {
 	overviewBackend
 	liveBackend
 	deadBackend
+	playgroundBackend
 }
 
 // Access decides who may come in.
@@ -99,6 +100,7 @@ func (c *Console) list() []page {
 		overviewPage(),
 		livePage(),
 		deadPage(),
+		playgroundPage(),
 	}
 }
 

@@ -40,6 +40,7 @@ type fakeServer struct {
 	*fakeOverview
 	*fakeDead
 	*fakeEvents
+	*fakePlayground
 }
 
 // bench is a console with a fake server behind it, and a browser that has no script.
@@ -57,8 +58,14 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{
-		server: &fakeServer{&fakeOverview{}, newFakeDead(t), &fakeEvents{}}, access: admin.NewAccess(config.NewSecret(token)),
-		log: &strings.Builder{}, header: http.Header{},
+		server: &fakeServer{
+			fakeOverview:   &fakeOverview{},
+			fakeDead:       newFakeDead(t),
+			fakeEvents:     &fakeEvents{},
+			fakePlayground: &fakePlayground{},
+		},
+		access: admin.NewAccess(config.NewSecret(token)),
+		log:    &strings.Builder{}, header: http.Header{},
 	}
 	b.Console = New(Options{
 		Access: b.access, Version: "1.2.3",

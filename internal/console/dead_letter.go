@@ -23,6 +23,9 @@ type letterData struct {
 	Try    *trial // what was tried out; nil if nothing was
 }
 
+// Type is what the path of the event's request may have said.
+func (d letterData) Type() string { return pathType(d.Letter.Type) }
+
 // trial is a corrected event that was tried out.
 type trial struct {
 	Problem string // why it is no event that can be sent

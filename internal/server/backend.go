@@ -19,13 +19,14 @@ import (
 type backend struct {
 	*fleet
 
-	census *dead.Census
-	jobs   *dead.Jobs
+	census  *dead.Census
+	jobs    *dead.Jobs
+	scripts map[string]*trialScript // by destination
 }
 
 // startBackend lets operators see and change how everything stands, until the last call has ended.
 func (f *fleet) startBackend(context.Context) error {
-	backend := &backend{fleet: f, census: dead.NewCensus(f.journal)}
+	backend := &backend{fleet: f, census: dead.NewCensus(f.journal), scripts: f.trialScripts()}
 	backend.jobs = dead.NewJobs(f.journal, backend, f.log.With("part", "dead letters"))
 	f.admin.SetBackend(backend)
 	f.console.SetBackend(backend)
@@ -35,7 +36,11 @@ func (f *fleet) startBackend(context.Context) error {
 		f.admin.SetBackend(nil)
 		f.console.SetBackend(nil)
 		f.gone.Store(true)
-		return errors.Join(backend.jobs.Close(), backend.census.Close())
+		errs := []error{backend.jobs.Close(), backend.census.Close()}
+		for _, s := range backend.scripts {
+			errs = append(errs, s.close())
+		}
+		return errors.Join(errs...)
 	})
 	return nil
 }

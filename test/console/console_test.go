@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,12 +15,18 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
+	"tanker/internal/script"
 	"tanker/internal/server"
 	"tanker/internal/tankertest"
 	"tanker/refiner/refinertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if script.IsChild(os.Args) {
+		os.Exit(script.Serve(os.Stdin, os.Stdout))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	writeKey   = "write-key-of-the-app"

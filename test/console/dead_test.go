@@ -60,7 +60,12 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("u1 at Refiner: %+v", c)
 	}
 
-	// One letter: discarded.
+	// One letter: looked at in the playground, and discarded.
+	b.visit(t, "/dead?user=u3")
+	b.click(t, `td a[href^="/dead/refiner/"]`)
+	b.click(t, `form[action="/playground"] button`)
+	b.until(t, `location.pathname === "/playground"`)
+	b.shows(t, "It becomes a call")
 	b.visit(t, "/dead?user=u3")
 	b.click(t, `td a[href^="/dead/refiner/"]`)
 	b.click(t, "summary")
