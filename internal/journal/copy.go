@@ -72,8 +72,25 @@ func (c *Copy) begin(ctx context.Context, from string) error {
 		return fmt.Errorf("%s: %w of %s", c.Place(), ErrUnfinished, noted.From)
 	default:
 		c.noted = *noted
+		if err := c.deleteBroken(ctx); err != nil {
+			return err
+		}
 	}
 	return c.makeStreams(ctx)
+}
+
+// deleteBroken deletes what an earlier run has not copied whole. A cluster on which a stream was not restored to its end
+// has a stream that it neither finds nor makes anew.
+func (c *Copy) deleteBroken(ctx context.Context) error {
+	for _, name := range storedStreams() {
+		if _, whole := c.noted.Streams[name]; whole {
+			continue
+		}
+		if err := deleteStream(ctx, c.journal.js, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkEmpty refuses to copy over what is there.
@@ -93,9 +110,11 @@ func (c *Copy) checkEmpty(ctx context.Context) error {
 	return nil
 }
 
-// makeStreams makes the streams as a journal does and notes what they are to be like at the end.
+// makeStreams makes the streams as a journal does and notes what they are like. On a cluster they stay on one server each
+// until the end: what a server lacks is told of servers that are added to a stream, but not of those that it was
+// restored on.
 func (c *Copy) makeStreams(ctx context.Context) error {
-	if err := c.limitStreams(ctx); err != nil {
+	if err := c.makeAs(ctx, 1); err != nil {
 		return err
 	}
 	c.streams = map[string]jetstream.StreamConfig{}
@@ -109,14 +128,14 @@ func (c *Copy) makeStreams(ctx context.Context) error {
 	return nil
 }
 
-// limitStreams makes the streams that are not there, and sets their limits. How long something is kept is for the server
-// to say that will run on the copy.
-func (c *Copy) limitStreams(ctx context.Context) error {
+// makeAs makes the streams that are not there, and sets the limits of all. How long something is kept is for the server to
+// say that will run on the copy.
+func (c *Copy) makeAs(ctx context.Context, replicas int) error {
 	const forever = 100 * 365 * 24 * time.Hour
-	kept := c.journal.opts.Retention
-	c.journal.opts.Retention = forever
-	defer func() { c.journal.opts.Retention = kept }()
-	return c.journal.openStreams(ctx, splitRoom(c.journal.opts.MaxBytes))
+	set := c.journal.opts
+	c.journal.opts.Retention, c.journal.opts.Cluster.Replicas = forever, replicas
+	defer func() { c.journal.opts = set }()
+	return c.journal.openStreams(ctx, splitRoom(set.MaxBytes))
 }
 
 // Copied is what is known of a stream that was copied before.
@@ -145,9 +164,8 @@ func (c *Copy) CheckRoom(stream StoredStream) error {
 	return nil
 }
 
-// Fill makes a stream anew of the messages that write puts, in order. When it returns they are on all servers that are to
-// have them. After an error the stream holds some of them or is not there. Errors: what write returns, ErrFull,
-// ErrUnavailable.
+// Fill makes a stream anew of the messages that write puts, in order. After an error the stream holds some of them or is not
+// there. Errors: what write returns, ErrFull, ErrUnavailable.
 func (c *Copy) Fill(ctx context.Context, stream StoredStream, write func(put func(*StoredMessage) error) error) error {
 	delete(c.noted.Streams, stream.Name)
 	if err := c.note(ctx); err != nil {
@@ -156,10 +174,7 @@ func (c *Copy) Fill(ctx context.Context, stream StoredStream, write func(put fun
 	if err := deleteStream(ctx, c.journal.js, stream.Name); err != nil {
 		return err
 	}
-	if err := restore(ctx, c.conn(), unlimited(c.streams[stream.Name]), stream, write); err != nil {
-		return err
-	}
-	return c.awaitReplicas(ctx, stream.Name)
+	return restore(ctx, c.conn(), unlimited(c.streams[stream.Name]), stream, write)
 }
 
 func (c *Copy) conn() *nats.Conn {
@@ -169,61 +184,30 @@ func (c *Copy) conn() *nats.Conn {
 	return c.journal.embedded.conn
 }
 
-// replicasEvery is how often it is looked at whether all servers have a stream.
-const replicasEvery = 50 * time.Millisecond
-
-// awaitReplicas waits until all servers that are to keep a stream have all of it.
-func (c *Copy) awaitReplicas(ctx context.Context, name string) error {
-	tick := time.NewTicker(replicasEvery)
-	defer tick.Stop()
-	for {
-		stream, err := c.journal.js.Stream(ctx, name)
-		if err != nil {
-			return fmt.Errorf("read %s: %w: %w", name, ErrUnavailable, err)
-		}
-		if info := stream.CachedInfo(); replicated(info) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// replicated says whether a stream is on all of its servers that run, and on more than half.
-func replicated(info *jetstream.StreamInfo) bool {
-	if info.Cluster == nil || info.Config.Replicas == 1 {
-		return true
-	}
-	have := 1 // the leader
-	for _, r := range info.Cluster.Replicas {
-		switch {
-		case r.Current && r.Lag == 0:
-			have++
-		case !r.Offline:
-			return false
-		}
-	}
-	return info.Cluster.Leader != "" && have > info.Config.Replicas/2
-}
-
-// Finish makes the copy a journal like any other, and closes it.
+// Finish makes the copy a journal like any other, on all servers that are to keep it, and closes it.
 func (c *Copy) Finish(ctx context.Context) error {
-	if err := c.limitStreams(ctx); err != nil {
+	if err := c.makeAs(ctx, c.journal.opts.Cluster.Replicas); err != nil {
 		return err
 	}
 	if c.journal.cluster != nil {
-		if err := deleteStream(ctx, c.journal.js, bucketStream+bucketUnfinished); err != nil {
-			return err
-		}
-		return c.Close()
+		return c.finishCluster(ctx)
 	}
 	if err := c.Close(); err != nil { // the server writes what it has in memory
 		return err
 	}
 	return c.finishDirectory()
+}
+
+func (c *Copy) finishCluster(ctx context.Context) error {
+	for _, name := range storedStreams() {
+		if err := c.awaitReplicas(ctx, name); err != nil {
+			return err
+		}
+	}
+	if err := deleteStream(ctx, c.journal.js, bucketStream+bucketUnfinished); err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 func (c *Copy) finishDirectory() error {

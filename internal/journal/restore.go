@@ -24,6 +24,8 @@ const (
 	restoreAnswer = time.Minute      // for a chunk
 	restoreEnd    = 10 * time.Minute // for the last one
 	restoreIdle   = time.Second      // after which what there is is sent
+	// restoreMost is how many messages a chunk holds at most: the server may sync each of them, on a slow disk.
+	restoreMost = 128
 )
 
 // checkServer refuses a server that cannot restore what a copy is made of.
@@ -63,6 +65,7 @@ type restoring struct {
 	subject string // to which the chunks go
 	answers *nats.Subscription
 	asked   int // chunks that are not confirmed
+	held    int // messages that are in no chunk yet, perhaps
 	sent    time.Time
 	ended   bool
 
@@ -118,7 +121,9 @@ func (r *restoring) put(m *StoredMessage) error {
 		Name: m.Subject, Sequence: m.Seq, Timestamp: m.Time.UnixNano(),
 		HeaderSize: int64(len(m.Header)), PayloadSize: int64(len(m.Data)),
 	}, m.Header, m.Data)
-	if err == nil && time.Since(r.sent) > restoreIdle {
+	r.held++
+	if err == nil && (r.held == restoreMost || time.Since(r.sent) > restoreIdle) {
+		r.held = 0
 		err = r.packed.Flush()
 	}
 	return err
@@ -188,6 +193,9 @@ func (r *restoring) publish(chunk []byte) error {
 	}
 	r.asked++
 	r.sent = time.Now()
+	if waiting, _, err := r.answers.Pending(); err == nil && waiting > 0 && len(chunk) > 0 { // so that a refusal is noticed early
+		return r.await(restoreAnswer)
+	}
 	return nil
 }
 
@@ -199,13 +207,13 @@ func (r *restoring) await(patience time.Duration) error {
 	if r.ctx.Err() != nil {
 		return r.ctx.Err()
 	}
+	if errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("restore: %w: the server has given up: nothing had come for five seconds, or somebody has deleted the stream", ErrUnavailable)
+	}
 	if err != nil {
 		return fmt.Errorf("restore: %w: %w", ErrUnavailable, err)
 	}
 	r.asked--
-	if msg.Header.Get("Status") == "503" {
-		return fmt.Errorf("restore: %w: the server has given up, because nothing came for five seconds or a stream was deleted", ErrUnavailable)
-	}
 	if len(msg.Data) == 0 {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -91,66 +90,4 @@ func firstOf(state jetstream.StreamState) uint64 {
 		return state.LastSeq + 1
 	}
 	return state.FirstSeq
-}
-
-// The messages that a copy has in memory at most: so many that they are about readBytes, but at least readAhead.
-const (
-	readMost  = 512
-	readBytes = 16 << 20
-)
-
-// Read hands the messages of a stream to do, in order. A message is valid until do returns. Errors: what do
-// returns, ErrUnavailable, the context's.
-func (s *Store) Read(ctx context.Context, name string, do func(*StoredMessage) error) error {
-	stream, err := s.journal.js.Stream(ctx, name)
-	if err != nil {
-		return fmt.Errorf("read %s: %w: %w", name, ErrUnavailable, err)
-	}
-	state := stream.CachedInfo().State
-	if state.Msgs == 0 {
-		return nil
-	}
-	ahead := min(max(readBytes/int(max(state.Bytes/state.Msgs, 1)), readAhead), readMost)
-	cons, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy})
-	if err != nil {
-		return fmt.Errorf("read %s: %w: %w", name, ErrUnavailable, err)
-	}
-	messages, err := pullAhead(cons, ahead)
-	if err != nil {
-		return fmt.Errorf("read %s: %w: %w", name, ErrUnavailable, err)
-	}
-	defer messages.Stop()
-	for {
-		m, left, err := nextStored(ctx, messages)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		if err := do(m); err != nil {
-			return err
-		}
-		if left == 0 {
-			return nil
-		}
-	}
-}
-
-// nextStored waits for the next message, and says how many there are behind it.
-func nextStored(ctx context.Context, messages jetstream.MessagesContext) (*StoredMessage, uint64, error) {
-	waiting, cancel := context.WithTimeout(ctx, scanPatience)
-	defer cancel()
-	msg, err := messages.Next(jetstream.NextContext(waiting))
-	if ctx.Err() != nil {
-		return nil, 0, ctx.Err()
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	meta, err := msg.Metadata()
-	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	return &StoredMessage{
-		Seq: meta.Sequence.Stream, Time: time.Unix(0, meta.Timestamp.UnixNano()).UTC(), Subject: msg.Subject(),
-		Header: encodeHeader(msg.Headers()), Data: msg.Data(),
-	}, meta.NumPending, nil
 }

@@ -79,7 +79,7 @@ func (m *StoredMessage) Check(stream string) error {
 
 // events is how many events the message of a stream holds: none, if the stream is for something else. Error: ErrCorrupt.
 func (m *StoredMessage) events(stream string) (uint64, error) {
-	if stream != streamEvents {
+	if stream != streamEvents && stream != streamRewritten {
 		return 0, nil
 	}
 	upTo, err := packCount(m.Data)
@@ -92,16 +92,20 @@ func (m *StoredMessage) events(stream string) (uint64, error) {
 // streamPrefixes are the streams and buckets that make up a journal, and how the subjects in them begin. What is not
 // here is left behind when a journal is copied.
 var streamPrefixes = map[string][]string{
-	streamEvents:   {subjectEvents, subjectReplay},
-	streamOutcomes: {subjectOutcomes},
-	streamDead:     {subjectDead},
-	streamParked:   {subjectParked},
+	streamEvents:    {subjectEvents, subjectReplay},
+	streamRewritten: {subjectRewritten},
+	streamErasing:   {subjectErasing},
+	streamOutcomes:  {subjectOutcomes},
+	streamDead:      {subjectDead},
+	streamParked:    {subjectParked},
 
-	bucketStream + bucketCursors:  {bucketSubject + bucketCursors + "."},
-	bucketStream + bucketCounts:   {bucketSubject + bucketCounts + "."},
-	bucketStream + bucketPaused:   {bucketSubject + bucketPaused + "."},
-	bucketStream + bucketMemories: {bucketSubject + bucketMemories + "."},
-	bucketStream + bucketReplays:  {bucketSubject + bucketReplays + "."},
+	bucketStream + bucketCursors:    {bucketSubject + bucketCursors + "."},
+	bucketStream + bucketCounts:     {bucketSubject + bucketCounts + "."},
+	bucketStream + bucketPaused:     {bucketSubject + bucketPaused + "."},
+	bucketStream + bucketMemories:   {bucketSubject + bucketMemories + "."},
+	bucketStream + bucketReplays:    {bucketSubject + bucketReplays + "."},
+	bucketStream + bucketErasures:   {bucketSubject + bucketErasures + "."},
+	bucketStream + bucketSuppressed: {bucketSubject + bucketSuppressed + "."},
 }
 
 // How JetStream names the stream behind a bucket, and its subjects.

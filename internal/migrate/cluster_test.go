@@ -1,11 +1,13 @@
 package migrate_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"tanker/internal/journal"
+	"tanker/internal/migrate"
 	"tanker/internal/natstest"
 )
 
@@ -31,4 +33,54 @@ func TestToAClusterAndBack(t *testing.T) {
 			t.Errorf("%s (-source +copy):\n%s", name, diff)
 		}
 	}
+}
+
+// The process is killed while the cluster restores a stream: it goes on at once, over another way.
+func TestKilledCopyToAClusterGoesOn(t *testing.T) {
+	c := natstest.Start(t, natstest.Options{})
+	from := temp(t, "from")
+	lived(t, from, 500)
+	source, err := journal.OpenStore(t.Context(), directory(from))
+	must(t, err)
+	defer func() { must(t, source.Close()) }()
+	for n, stream := range []string{"DEAD", "EVENTS", "KV_CURSORS"} {
+		link, err := natstest.NewLink(c.Servers[n].Address())
+		must(t, err)
+		defer link.Close()
+		opts := onCluster(c)
+		opts.Cluster.URL = "nats://" + link.Address()
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err = copyFrom(ctx, &killed{Source: source, stream: stream, kill: func() { link.Cut(); cancel() }}, "a source", opts)
+		cancel()
+		if err == nil {
+			t.Fatal("nothing was cut")
+		}
+	}
+	totals, err := copyFrom(t.Context(), source, "a source", onCluster(c))
+	must(t, err)
+	if totals.Kept == 0 {
+		t.Error("everything was copied anew")
+	}
+	must(t, source.Close())
+	if diff := cmp.Diff(fingerprint(t, directory(from)), fingerprint(t, onCluster(c))); diff != "" {
+		t.Errorf("(-source +copy):\n%s", diff)
+	}
+}
+
+// killed is a source that calls kill in the middle of a stream.
+type killed struct {
+	migrate.Source
+	stream string
+	kill   func()
+}
+
+func (k *killed) Read(ctx context.Context, stream string, do func(*journal.StoredMessage) error) error {
+	return k.Source.Read(ctx, stream, func(m *journal.StoredMessage) error {
+		err := do(m)
+		if stream == k.stream {
+			k.kill()
+			return ctx.Err()
+		}
+		return err
+	})
 }

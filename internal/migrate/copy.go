@@ -54,6 +54,7 @@ func Copy(ctx context.Context, from Source, to *journal.Copy, report func(Progre
 	if err := unchanged(ctx, from, streams); err != nil {
 		return c.totals, err
 	}
+	c.progress.last("waiting until all servers have it")
 	return c.totals, to.Finish(ctx)
 }
 

@@ -82,6 +82,7 @@ func checkLived(t *testing.T, p portrait) {
 	t.Helper()
 	fast, slow := p.Of["fast"], p.Of["slow"]
 	if p.Packs[0].Seq == 1 || len(p.Letters) == 0 || len(p.Replays) != 1 || p.Replayed == 0 || slow.Paused.IsZero() ||
+		!p.Suppress || len(p.Erasures) == 0 || len(p.Erasing) == 0 ||
 		len(fast.Parked) == 0 || len(slow.Pending) < 500 || len(fast.Outcomes) == 0 || fast.Recalled == nil {
 		t.Fatalf("something is missing in the source: %d packs from %d, %d letters, %d replays to %s, paused %s, %d users parked, %d pending, %d outcomes",
 			len(p.Packs), p.Packs[0].Seq, len(p.Letters), len(p.Replays), p.Replayed, slow.Paused, len(fast.Parked), len(slow.Pending), len(fast.Outcomes))

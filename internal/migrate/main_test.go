@@ -79,9 +79,26 @@ func lived(t testing.TB, dir string, events int) {
 	if _, err := j.Pause(ctx, "slow"); err != nil {
 		t.Fatal(err)
 	}
+	eraseSome(t, j)
 	must(t, j.Append(ctx, entries("web", events, 5)))
 	must(t, fast.Close())
 	must(t, slow.Close())
+}
+
+// eraseSome erases an event, suppresses a user, and begins to erase another.
+func eraseSome(t testing.TB, j *journal.Journal) {
+	t.Helper()
+	ctx := t.Context()
+	_, last, err := j.Extent(ctx)
+	must(t, err)
+	n, err := j.Erase(ctx, last-1, func(e *journal.Entry) bool { return e.Position.Index() == 0 })
+	must(t, err)
+	if n != 1 {
+		t.Fatalf("erased %d events, want 1", n)
+	}
+	must(t, j.Suppress(ctx, "asked for it", j.Suppression().Name("id", "ada")))
+	must(t, j.SaveErasure(ctx, "7", []byte(`{"id":7}`)))
+	must(t, j.AddErasureNames(ctx, "7", 0, []byte("names")))
 }
 
 func cursor(t testing.TB, j *journal.Journal, destination string, sources ...string) *journal.Cursor {
@@ -180,6 +197,9 @@ type portrait struct {
 	Letters  []journal.DeadLetter
 	Replays  map[string][]byte
 	Replayed journal.Position
+	Erasures map[string][]byte
+	Erasing  [][]byte            // names of the job
+	Suppress bool                // the user who is suppressed
 	Of       map[string]standing // by destination
 }
 
@@ -215,6 +235,11 @@ func portray(t testing.TB, opts journal.Options) portrait {
 	must(t, err)
 	_, p.Replayed, err = j.Replayed(ctx, "fast", "replay-1")
 	must(t, err)
+	p.Erasures, err = j.SavedErasures(ctx)
+	must(t, err)
+	p.Erasing, err = j.ErasureNames(ctx, "7")
+	must(t, err)
+	p.Suppress = j.Suppression().Has(j.Suppression().Name("id", "ada"))
 	p.Of["fast"] = portrayDestination(t, j, "fast", "web", "app")
 	p.Of["slow"] = portrayDestination(t, j, "slow", "web")
 	return p

@@ -59,3 +59,10 @@ func (m *meter) skip(s journal.StoredStream) {
 	m.done = min(m.total, m.done+skipped)
 	m.skipped += skipped
 }
+
+// last reports what is left when all messages were gone through.
+func (m *meter) last(doing string) {
+	if m.report != nil {
+		m.report(Progress{Doing: doing, Share: 1})
+	}
+}
