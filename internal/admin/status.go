@@ -40,8 +40,11 @@ type DestinationStatus struct {
 
 	Accepted uint64         `json:"accepted"`
 	Pending  uint64         `json:"pending"`
-	Parked   uint64         `json:"parked"` // of the pending events, those that were moved out of the way because their user must wait
+	Parked   uint64         `json:"parked"`   // of the pending events, those that were moved out of the way because their user must wait
+	Retrying uint64         `json:"retrying"` // of the pending events, those that have failed and will be tried again
 	Totals   journal.Totals `json:"totals"`
+
+	KeyPerMinute int `json:"keyPerMinute"` // calls a minute that Refiner permits; 0: no limit
 
 	OldestPending time.Time `json:"oldestPending,omitzero"` // when the oldest pending event was accepted
 	LastDelivered time.Time `json:"lastDelivered,omitzero"` // since the start

@@ -113,7 +113,7 @@ func (c *Console) load() error {
 	if c.assets, err = newAssets(); err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
-	if c.pages, err = parsePages(c.assets); err != nil {
+	if c.pages, err = c.parsePages(); err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
 	return nil

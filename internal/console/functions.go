@@ -17,9 +17,9 @@ import (
 )
 
 // functions are what templates can call. Whatever they return is escaped where it is put, like everything else.
-func functions(a *assets) template.FuncMap {
+func (c *Console) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset":   a.path,
+		"asset":   c.assets.path,
 		"when":    when,
 		"ago":     func(t time.Time) template.HTML { return ago(t, time.Now()) },
 		"number":  number,
@@ -30,14 +30,21 @@ func functions(a *assets) template.FuncMap {
 		"query":   query,
 		"percent": percent,
 		"add":     func(a, b int) int { return a + b },
-		"took":    took,
-		"text":    func(data []byte) string { return string(data) },
-		"raw":     func(text string) []byte { return []byte(text) },
-		"died":    died,
-		"said":    func(l journal.DeadLetter) string { return dead.Said(&l) },
-		"letters": letters,
-		"tone":    tone,
-		"profile": userPath,
+
+		"link":      c.link,
+		"stop":      newStop,
+		"high":      func(most int64) int64 { return most / 4 * 3 },
+		"in":        func(t time.Time) string { return in(t, time.Now()) },
+		"perMinute": func(perSecond float64) int { return int(perSecond*60 + 0.5) },
+		"part":      func(v view, data any) view { v.Data = data; return v },
+		"took":      took,
+		"text":      func(data []byte) string { return string(data) },
+		"raw":       func(text string) []byte { return []byte(text) },
+		"died":      died,
+		"said":      func(l journal.DeadLetter) string { return dead.Said(&l) },
+		"letters":   letters,
+		"tone":      tone,
+		"profile":   userPath,
 	}
 }
 
@@ -56,6 +63,14 @@ func ago(t, now time.Time) template.HTML {
 		return "–"
 	}
 	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s ago</time>`, t.UTC().Format(time.RFC3339Nano), span(now.Sub(t))))
+}
+
+// in says how long it is until a moment.
+func in(t, now time.Time) string {
+	if !t.After(now) {
+		return "now"
+	}
+	return "in " + span(t.Sub(now)+time.Second-1) // a second that has begun counts
 }
 
 // span is a length of time as people say it: in one unit.

@@ -16,8 +16,8 @@ import (
 var pageFiles embed.FS
 
 // parsePages reads the templates. Each page is layout.html with a "content" of its own, and may define a "head".
-func parsePages(a *assets) (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions(a)).ParseFS(pageFiles, "pages/layout.html")
+func (c *Console) parsePages() (map[string]*template.Template, error) {
+	shared, err := template.New("").Funcs(c.functions()).ParseFS(pageFiles, "pages/layout.html")
 	if err != nil {
 		return nil, err
 	}

@@ -117,6 +117,7 @@ type Journal struct {
 	rewritten, names               jetstream.Stream
 	cursors, counts, paused        jetstream.KeyValue
 	memories, replays              jetstream.KeyValue
+	series                         jetstream.KeyValue
 	erasures, suppressed           jetstream.KeyValue
 
 	mu      sync.Mutex

@@ -12,7 +12,8 @@ type Status struct {
 	Destination string    `json:"destination"`
 	Accepted    uint64    `json:"accepted"`
 	Pending     uint64    `json:"pending"`
-	Parked      uint64    `json:"parked"` // of the pending events, those that wait in PARKED
+	Parked      uint64    `json:"parked"`   // of the pending events, those that wait in PARKED
+	Retrying    uint64    `json:"retrying"` // of the pending events, those that have failed and will be tried again
 	Totals      Totals    `json:"totals"`
 	Oldest      time.Time `json:"oldest"` // when the oldest pending event was accepted; zero if none is pending
 }
@@ -22,7 +23,7 @@ func (c *Cursor) Status(ctx context.Context) (Status, error) {
 	c.mu.Lock()
 	s := Status{
 		Destination: c.destination, Totals: c.totals.clone(), Accepted: c.accepted(),
-		Parked: uint64(c.parked.events), Oldest: c.state.oldest(),
+		Parked: uint64(c.parked.events), Retrying: uint64(len(c.retries)), Oldest: c.state.oldest(),
 	}
 	floor, parked := c.state.floor, c.parked.oldest()
 	c.mu.Unlock()

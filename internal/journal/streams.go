@@ -27,6 +27,7 @@ const (
 	bucketErasures   = "ERASURES"
 	bucketSuppressed = "SUPPRESSED"
 	bucketReplays    = "REPLAYS"
+	bucketSeries     = "SERIES"
 
 	subjectEvents    = "events."
 	subjectReplay    = "replay."
@@ -101,7 +102,7 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 	}{
 		{bucketCursors, &j.cursors, s.small}, {bucketCounts, &j.counts, s.small}, {bucketPaused, &j.paused, pausedRoom},
 		{bucketMemories, &j.memories, s.small},
-		{bucketReplays, &j.replays, s.small},
+		{bucketReplays, &j.replays, s.small}, {bucketSeries, &j.series, s.small},
 		{bucketErasures, &j.erasures, s.small}, {bucketSuppressed, &j.suppressed, s.small},
 	} {
 		kv, err := j.openBucket(ctx, b.name, b.room)

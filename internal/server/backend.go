@@ -54,7 +54,10 @@ func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 	if err != nil {
 		return admin.Status{}, err
 	}
-	s := admin.Status{Version: b.options.Version.Version, Started: b.started, Journal: usage}
+	s := admin.Status{Version: b.options.Version.Version, Started: b.started, Journal: usage, Ready: true}
+	if err := b.journal.Health(); err != nil {
+		s.Ready, s.NotReady = false, err.Error()
+	}
 	for _, source := range b.config.Sources {
 		s.Sources = append(s.Sources, admin.SourceStatus{
 			Name: source.Name, Enabled: source.Enabled, Destinations: destinationsOf(b.config, source),
@@ -101,7 +104,8 @@ func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
 	}
 	s := admin.DestinationStatus{
 		Name: l.config.Name, Enabled: l.config.Enabled, State: stateDisabled,
-		Accepted: place.Accepted, Pending: place.Pending, Parked: place.Parked, Totals: place.Totals, OldestPending: place.Oldest,
+		Accepted: place.Accepted, Pending: place.Pending, Parked: place.Parked, Retrying: place.Retrying,
+		Totals: place.Totals, OldestPending: place.Oldest, KeyPerMinute: l.config.Limits.KeyPerMinute,
 	}
 	if l.worker == nil {
 		return s, nil

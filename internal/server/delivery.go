@@ -102,7 +102,7 @@ func (f *fleet) newWorker(ctx context.Context, l *line) (*delivery.Worker, error
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: f.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
 		Recent: f.recentCalls(ctx, l),
-		Logger: f.log.With("part", "delivery"), Observer: f.metrics.Delivery(d.Name),
+		Logger: f.log.With("part", "delivery"), Observer: observers{f.metrics.Delivery(d.Name), f.series.Destination(d.Name)},
 	})
 }
 

@@ -39,7 +39,7 @@ func (s *server) startFleet(ctx context.Context) error {
 func (s *server) newFleet(ctx context.Context, c *config.Config) (*fleet, error) {
 	f := &fleet{server: s, config: c, crew: &crew{failed: s.crew.failed}}
 	for _, step := range []func(context.Context) error{
-		f.openLines, f.openReplays, f.startBackend, f.startDelivery, f.startReplays, f.startJanitor,
+		f.openLines, f.openReplays, f.startBackend, f.startSampling, f.startDelivery, f.startReplays, f.startJanitor,
 	} {
 		err := ctx.Err()
 		if err == nil {

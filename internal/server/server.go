@@ -20,6 +20,7 @@ import (
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
 	"tanker/internal/live"
+	"tanker/internal/series"
 	"tanker/internal/telemetry"
 )
 
@@ -53,6 +54,7 @@ type server struct {
 	log     *slog.Logger
 	started time.Time
 	metrics *telemetry.Metrics
+	series  *series.Store
 	admin   *admin.Handler
 	console *console.Console
 	journal *journal.Journal
@@ -100,7 +102,7 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.startSocket, s.startFleet, s.startTransformer, s.startGateway, s.startChanges,
+		s.startAdmin, s.openJournal, s.startSocket, s.startSeries, s.startFleet, s.startTransformer, s.startGateway, s.startChanges,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
@@ -180,6 +182,7 @@ func (s *server) openJournal(ctx context.Context) error {
 		return err
 	}
 	o.Logger, o.Observer = s.log.With("part", "journal"), s.metrics
+	s.series = series.New(o.Writer)
 	j, err := journal.Open(ctx, o)
 	if err != nil {
 		return err
@@ -233,7 +236,7 @@ func (s *server) gatewayOptions() gateway.Options {
 		Journal: s.journal, MaxBody: int(c.MaxBody),
 		MaxMemory: int(c.MaxMemory), MaxInFlight: c.MaxRequests, Limits: eventLimits(c),
 		Health: s.journal.Health, Ready: s.publicReadiness, Version: s.options.Version,
-		Logger: s.log.With("part", "gateway"), Metrics: s.metrics,
+		Logger: s.log.With("part", "gateway"), Metrics: gatewayMetrics{s.metrics, s.series},
 	}
 }
 

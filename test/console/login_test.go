@@ -24,18 +24,6 @@ func TestLogin(t *testing.T) {
 	b.shows(t, "Log in")
 }
 
-func TestOverview(t *testing.T) {
-	k := start(t, nil)
-	b := logIn(t, k)
-	b.shot(t, "overview-empty")
-	b.until(t, `document.querySelector("[data-live]").dataset.live === "on"`)
-	k.send(t, "identify", `{"userId":"u1","traits":{"email":"alex@example.com"}}`)
-	k.send(t, "track", `{"anonymousId":"somebody","event":"Pricing Viewed"}`)
-	k.settled(t)
-	b.shows(t, "delivered 1")
-	b.shot(t, "overview")
-}
-
 // TestLoginLink opens the console by a link of the command line.
 func TestLoginLink(t *testing.T) {
 	k := start(t, nil)

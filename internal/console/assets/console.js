@@ -40,6 +40,7 @@
   htmx.createEventSource = (url) => {
     const source = new EventSource(url);
     open.add(source);
+    source.addEventListener("sampled", () => document.dispatchEvent(new Event("tanker:sampled")));
     source.addEventListener("over", () => {
       source.close();
       location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
