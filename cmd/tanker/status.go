@@ -16,7 +16,8 @@ import (
 const statusHelp = `Usage: tanker status [--json]
 
 Shows how a running server stands: each destination's state, and what became of the events that were
-accepted for it. At all times accepted = delivered + filtered + rejected + dead + pending.
+accepted for it. At all times accepted = delivered + filtered + rejected + dead + pending, and lost if the disk
+has lost any.
 
   delivering, idle   all is well
   waiting            every event at hand waits for its user's limit or its next attempt
@@ -102,6 +103,9 @@ func printDetails(w io.Writer, d admin.DestinationStatus, now time.Time) {
 	}
 	if d.Parked > 0 {
 		lines = append(lines, "parked: "+plural(int(d.Parked), "event")+" of "+plural(d.UsersParked, "user"))
+	}
+	if d.Totals.Lost > 0 {
+		lines = append(lines, "LOST: the disk has lost "+plural(int(d.Totals.Lost), "event")+" before they were delivered; the log says which")
 	}
 	for _, kind := range []struct {
 		name    string

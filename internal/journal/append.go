@@ -69,7 +69,7 @@ func (j *Journal) writerFor(subject string) (*writer, error) {
 	w := j.writers[subject]
 	if w == nil {
 		w = &writer{
-			journal: j, subject: subject, next: j.stored[subject],
+			journal: j, subject: subject, next: j.stored[subject].events,
 			wake: make(chan struct{}, 1), recent: j.rememberedIDs(subject),
 			inPack: map[idHash]struct{}{},
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +61,7 @@ type Cursor struct {
 	fence     fence
 
 	mu       sync.Mutex
+	seen     map[string]sight // by subject
 	parked   parking
 	announce []announcement            // in order, not announced yet
 	messages jetstream.MessagesContext // nil until the first Next
@@ -102,6 +102,7 @@ func (j *Journal) newCursor(opts CursorOptions) (*Cursor, error) {
 	}
 	c := &Cursor{
 		journal: j, destination: opts.Destination, retries: map[Position]Retry{}, parked: newParking(),
+		seen: map[string]sight{},
 		log:  j.opts.Logger.With("destination", opts.Destination),
 		stop: make(chan struct{}), done: make(chan struct{}), fence: fence{epoch: opts.Epoch},
 	}
@@ -152,6 +153,9 @@ func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 				continue
 			}
 			return nil, c.readError(ctx, err)
+		}
+		if p == nil {
+			continue
 		}
 		entries, err := c.take(p)
 		if err != nil || len(entries) > 0 {
@@ -232,18 +236,24 @@ func (c *Cursor) take(logged *loggedPack) ([]Entry, error) {
 	if seq <= c.last {
 		return nil, nil
 	}
-	p, err := decodePack(logged.data)
-	if err != nil {
-		return nil, fmt.Errorf("event pack %d: %w", seq, err)
-	}
 	c.last, c.caughtUp = seq, logged.last
-	state := &packState{seq: seq, conn: p.source, at: p.entries[0].ReceivedAt}
-	if strings.HasPrefix(logged.subject, subjectReplay) {
-		state.conn, state.at = replays, logged.stored // they are waiting since they were sent again
+	before, upTo, err := packExtent(logged.data)
+	if err != nil {
+		c.log.Error("a part of the journal is damaged: events of a source are lost", "position", At(seq, 0), "subject", logged.subject)
+		return nil, nil // how many the next pack says
+	}
+	state := &packState{seq: seq, conn: c.connectionOf(logged.subject), at: logged.stored, subject: logged.subject, upTo: upTo}
+	p, err := decodePack(logged.data)
+	if err == nil && len(p.entries) > 0 && state.conn != replays { // replays are waiting since they were sent again
+		state.at = p.entries[0].ReceivedAt
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.place.wants(state.conn, seq) {
+		return nil, nil
+	}
+	if c.miss(state, before, err != nil, logged.stored); len(p.entries) == 0 {
+		c.state.pass(state)
 		return nil, nil
 	}
 	done := c.state.read(state, len(p.entries))

@@ -17,7 +17,8 @@ func (c *Cursor) filters() []string {
 	return filters
 }
 
-// nextPack waits for the cursor's next pack: of EVENTS, or of those that were rewritten.
+// nextPack waits for the cursor's next pack: of EVENTS, or of those that were rewritten. It returns nil when it has found out
+// that nothing is left to read.
 func (c *Cursor) nextPack(ctx context.Context, messages jetstream.MessagesContext) (*loggedPack, error) {
 	if c.ahead == nil && c.caughtUp {
 		if p, err := c.nextRewritten(ctx, math.MaxUint64); p != nil || err != nil {
@@ -25,8 +26,8 @@ func (c *Cursor) nextPack(ctx context.Context, messages jetstream.MessagesContex
 		}
 	}
 	if c.ahead == nil {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
+		msg, err := c.nextMessage(ctx, messages)
+		if err != nil || msg == nil {
 			return nil, err
 		}
 		meta, err := msg.Metadata()
@@ -55,6 +56,23 @@ func (c *Cursor) nextPack(ctx context.Context, messages jetstream.MessagesContex
 	}
 	c.ahead, p.last = nil, last
 	return p, nil
+}
+
+// nextMessage waits for the next message. While there are users to be told of it returns nil when nothing is left to read,
+// which the messages alone do not say if one of them cannot be read: the server passes over it, but counts it.
+func (c *Cursor) nextMessage(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	if c.caughtUp || c.ParkedUsers() == 0 {
+		return messages.Next(jetstream.NextContext(ctx))
+	}
+	waiting, cancel := context.WithTimeout(ctx, scanLooks)
+	defer cancel()
+	msg, err := messages.Next(jetstream.NextContext(waiting))
+	if err == nil || waiting.Err() == nil || ctx.Err() != nil {
+		return msg, err
+	}
+	next, err := c.nextOwn(ctx, c.last)
+	c.caughtUp = err == nil && next == nil
+	return nil, err
 }
 
 // nextRewritten is the cursor's first pack behind the last one that was read, up to a sequence, that was rewritten; nil if

@@ -26,6 +26,9 @@ type embedded struct {
 // when the server starts, and one that is over its own bound lets no stream be made smaller.
 const maxStore = 1 << 60
 
+// slowStart is when an operator is told that the server takes long to start.
+const slowStart = 30 * time.Second
+
 func startEmbedded(o Options) (*embedded, error) {
 	options := &server.Options{
 		ServerName:             "tanker",
@@ -46,7 +49,12 @@ func startEmbedded(o Options) (*embedded, error) {
 		return nil, fmt.Errorf("start journal in %s: %w", o.Dir, err)
 	}
 	s.SetLoggerV2(&serverLog{o.Logger}, false, false, false)
+	slow := time.AfterFunc(slowStart, func() {
+		o.Logger.Warn("the journal takes long to open; if it does not end, the disk may have damaged an index: stop, remove the files index.db, start",
+			"dir", o.Dir)
+	})
 	s.Start()
+	slow.Stop()
 	if !s.ReadyForConnections(30 * time.Second) {
 		s.Shutdown()
 		s.WaitForShutdown()

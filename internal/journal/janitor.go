@@ -2,10 +2,8 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -137,8 +135,8 @@ func (j *Journal) deleteUpTo(ctx context.Context, seq uint64) error {
 	j.mu.Lock()
 	counts := maps.Clone(j.stored)
 	j.mu.Unlock()
-	for subject, n := range counts {
-		if err := j.writeCount(ctx, subject, n); err != nil {
+	for subject, t := range counts {
+		if err := j.writeCount(ctx, subject, t); err != nil {
 			return fmt.Errorf("tidy: write count of %s: %w: %w", subject, ErrUnavailable, err)
 		}
 	}
@@ -150,17 +148,4 @@ func (j *Journal) deleteUpTo(ctx context.Context, seq uint64) error {
 	}
 	j.opts.Logger.Debug("janitor deleted finished events", "up_to", seq)
 	return nil
-}
-
-func (j *Journal) writeCount(ctx context.Context, subject string, n uint64) error {
-	text := strconv.FormatUint(n, 10)
-	entry, err := j.counts.Get(ctx, subject)
-	if err == nil && string(entry.Value()) == text {
-		return nil
-	}
-	if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
-		return err
-	}
-	_, err = j.counts.PutString(ctx, subject, text)
-	return err
 }

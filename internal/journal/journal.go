@@ -124,7 +124,8 @@ type Journal struct {
 	closed  bool
 	writers map[string]*writer // by subject
 	held    map[string]*Cursor // open cursors, by destination
-	stored  map[string]uint64  // events ever stored, by subject
+	stored  map[string]tally   // by subject
+	counted map[string]bool    // subjects whose tallies have changed
 
 	rewrites    rewrittenPacks
 	suppression *Suppression
@@ -153,7 +154,7 @@ func Open(ctx context.Context, opts Options) (*Journal, error) {
 func newJournal(o Options) *Journal {
 	return &Journal{
 		opts: o, stop: make(chan struct{}),
-		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]uint64{},
+		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]tally{}, counted: map[string]bool{},
 	}
 }
 
@@ -234,6 +235,7 @@ func (j *Journal) startCluster(ctx context.Context) (*nats.Conn, error) {
 
 // watch begins to look after what the data is stored on.
 func (j *Journal) watch() error {
+	j.wg.Go(j.keepCounts)
 	if j.cluster != nil {
 		j.wg.Go(j.watchCluster)
 		return nil
@@ -262,6 +264,9 @@ func (j *Journal) Close() error {
 	}
 	close(j.stop)
 	j.wg.Wait()
+	if j.counts != nil {
+		errs = append(errs, j.saveCounts())
+	}
 	if j.cluster != nil {
 		j.cluster.conn.Close()
 	}
@@ -314,8 +319,8 @@ func (j *Journal) Usage(ctx context.Context) (Usage, error) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, n := range j.stored {
-		u.Events += n
+	for _, stored := range j.stored {
+		u.Events += stored.events
 	}
 	return u, nil
 }

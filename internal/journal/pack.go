@@ -96,6 +96,25 @@ func appendCompressed(dst, src []byte) []byte {
 	return dst[:len(dst)+len(packed)]
 }
 
+// encodeMark returns a pack without events. Its ordinal says how many events the subject held, of which some may be lost.
+func encodeMark(ordinal uint64, source string) []byte {
+	out := append(make([]byte, 0, packHeader+len(source)+8), packVersion, 0)
+	out = binary.LittleEndian.AppendUint64(out, ordinal)
+	out = binary.AppendUvarint(out, 0) // events
+	out = appendString(out, source)
+	out = binary.AppendVarint(out, 0)
+	return binary.AppendUvarint(out, 0)
+}
+
+// packExtent reads how many events a subject held before a pack, and up to and including it.
+func packExtent(data []byte) (before, upTo uint64, err error) {
+	upTo, err = packCount(data)
+	if err != nil {
+		return 0, 0, err
+	}
+	return binary.LittleEndian.Uint64(data[2:]), upTo, nil
+}
+
 // packCount reads how many events a subject holds up to and including this pack.
 func packCount(data []byte) (uint64, error) {
 	if len(data) < packHeader || data[0] != packVersion {
@@ -119,7 +138,7 @@ func decodePack(data []byte) (pack, error) {
 	p.source = r.string()
 	base := r.varint()
 	size := r.uvarint()
-	if r.failed || n == 0 || n > maxPackEntries || size > maxPackRaw {
+	if r.failed || n > maxPackEntries || size > maxPackRaw {
 		return pack{}, fmt.Errorf("pack header: %w", ErrCorrupt)
 	}
 	rest := append([]byte(nil), r.data...)

@@ -46,6 +46,7 @@ func (c *Cursor) connect(ctx context.Context, sources []string) error {
 		if name != replays && !slices.Contains(sources, name) {
 			p.Retired += conn.Finished
 			delete(p.Connections, name)
+			c.forgetCounts(c.prefix(name))
 			c.log.Warn("source is no longer connected, what waits of it will not be delivered", "source", name)
 		}
 	}
@@ -104,6 +105,7 @@ func (c *Cursor) skipDeleted(ctx context.Context, first uint64) error {
 	}
 	p.Retired += uint64(c.parked.events) // they are done with in EVENTS, and still pending
 	c.state.floor = first - 1
+	clear(c.state.counts)
 	if after := c.accepted(); after < before {
 		c.log.Error("events were deleted before they were delivered: the destination was not configured for longer than the retention",
 			"events", before-after)
@@ -117,6 +119,7 @@ func (c *Cursor) skipLost(ctx context.Context, last uint64) error {
 	c.log.Error("the end of the journal is gone: the disk has lost it, or an old copy was put in place; events may be missing",
 		"read_up_to", c.state.newest(), "stored_up_to", last)
 	c.state.cutAfter(last)
+	clear(c.state.counts)
 	maps.DeleteFunc(c.retries, func(pos Position, _ Retry) bool { return pos.Seq() > last })
 	p := &c.place
 	p.Retired = c.totals.Sum() + uint64(c.parked.events)

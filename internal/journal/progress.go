@@ -13,6 +13,9 @@ type progress struct {
 	packs []*packState          // read, above the floor, in order
 	bySeq map[uint64]*packState // the same
 	ahead map[uint64]bitset     // finished events of packs that were not read again since a restart
+
+	counts  map[string]uint64 // events that each subject held up to the floor, lost ones included
+	claimed map[uint64]bool   // packs of ahead that are lost
 }
 
 // packState is what is known of one pack that was read.
@@ -22,10 +25,17 @@ type packState struct {
 	left int    // events not finished
 	done bitset
 	at   time.Time // when the first of its events was accepted
+
+	subject string
+	upTo    uint64 // events that the subject held up to and including it
+	lost    uint64 // events of the subject right before it, and in it, that are lost
 }
 
 func newProgress(floor uint64) *progress {
-	return &progress{floor: floor, bySeq: map[uint64]*packState{}, ahead: map[uint64]bitset{}}
+	return &progress{
+		floor: floor, bySeq: map[uint64]*packState{}, ahead: map[uint64]bitset{},
+		counts: map[string]uint64{}, claimed: map[uint64]bool{},
+	}
 }
 
 // read notes that a pack of n events was read and returns which of them are finished already.
@@ -38,6 +48,14 @@ func (p *progress) read(state *packState, n int) bitset {
 	p.bySeq[state.seq] = state
 	p.advance()
 	return state.done
+}
+
+// pass notes that a pack was read that holds no events, or none that can be read. What is known of events at its place is known of
+// others, which are lost.
+func (p *progress) pass(state *packState) {
+	p.packs = append(p.packs, state)
+	p.bySeq[state.seq] = state
+	p.advance()
 }
 
 // finish notes that an event is finished. It says false if that was known already.
@@ -85,11 +103,43 @@ func (p *progress) advance() {
 	n := 0
 	for n < len(p.packs) && p.packs[n].left == 0 {
 		p.floor = p.packs[n].seq
+		p.counts[p.packs[n].subject] = p.packs[n].upTo
 		delete(p.bySeq, p.floor)
 		p.packs[n] = nil
 		n++
 	}
 	p.packs = p.packs[n:]
+	for seq := range p.claimed {
+		if seq <= p.floor {
+			delete(p.claimed, seq)
+			delete(p.ahead, seq)
+		}
+	}
+}
+
+// claim finds events that are finished, so many at most, in packs up to a sequence that are lost: whose turn to be read has passed.
+func (p *progress) claim(upTo, most uint64) (finished uint64) {
+	for seq, done := range p.ahead {
+		if n := uint64(done.count()); seq <= upTo && !p.claimed[seq] && finished+n <= most {
+			p.claimed[seq] = true
+			finished += n
+		}
+	}
+	return finished
+}
+
+// lostAhead is how many lost events were noticed above the floor, by connection: after a restart they are noticed again.
+func (p *progress) lostAhead() map[string]uint64 {
+	var lost map[string]uint64
+	for _, state := range p.packs {
+		if state.lost > 0 {
+			if lost == nil {
+				lost = map[string]uint64{}
+			}
+			lost[state.conn] += state.lost
+		}
+	}
+	return lost
 }
 
 // newest is the last pack of which anything is known.

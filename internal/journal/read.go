@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,9 +45,12 @@ func eachMessage(ctx context.Context, cons jetstream.Consumer, do func(jetstream
 	}
 	defer messages.Stop()
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, err := nextMessage(ctx, cons, messages)
+		if errors.Is(err, ErrStop) {
+			return nil
+		}
 		if err != nil {
-			return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
+			return err
 		}
 		if err := do(msg); err != nil {
 			return err

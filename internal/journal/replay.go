@@ -56,11 +56,14 @@ func (j *Journal) Replayed(ctx context.Context, destination, job string) (n uint
 	if stored == nil {
 		j.mu.Lock()
 		defer j.mu.Unlock()
-		return j.stored[subject], 0, nil
+		return j.stored[subject].events, 0, nil
 	}
 	p, err := decodePack(stored.data)
 	if err != nil {
 		return 0, 0, fmt.Errorf("event pack %d: %w", stored.seq, err)
+	}
+	if len(p.entries) == 0 { // what was stored is lost
+		return p.ordinal, 0, nil
 	}
 	return p.ordinal + uint64(len(p.entries)), p.entries[len(p.entries)-1].ReplayOf, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -18,7 +19,9 @@ type saved struct {
 	Totals   Totals             `json:"totals"`
 	Retries  map[Position]Retry `json:"retries,omitempty"`
 	Parked   savedParking       `json:"parked,omitzero"`
-	Epoch    uint64             `json:"epoch,omitempty"` // of the owner; see CursorOptions
+	Epoch    uint64             `json:"epoch,omitempty"`  // of the owner; see CursorOptions
+	Counts   map[string]uint64  `json:"counts,omitempty"` // events that each subject held up to the floor
+	Seen     map[string]uint64  `json:"seen,omitempty"`   // events that each subject held when it was saved, as far as it had been read
 }
 
 // load brings the cursor to where it was: the saved state, and the outcomes stored since.
@@ -45,9 +48,16 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 	if err := c.loadParked(ctx); err != nil {
 		return err
 	}
+	if err := c.mendTail(ctx); err != nil {
+		return err
+	}
 	if err := c.connect(ctx, opts.Sources); err != nil {
 		return err
 	}
+	if err := c.expect(ctx); err != nil {
+		return err
+	}
+	c.settleAccounts()
 	c.last = c.state.floor
 	c.dirty = true
 	return c.save(ctx)
@@ -106,6 +116,10 @@ func (c *Cursor) adopt(s saved) {
 		c.retries = s.Retries
 	}
 	c.parked.restore(s.Parked)
+	maps.Copy(c.state.counts, s.Counts)
+	for subject, n := range s.Seen {
+		c.seen[subject] = sight{upTo: n}
+	}
 }
 
 // replayOutcomesUpTo applies what was stored after the cursor was saved, up to the record by which this owner began.
@@ -164,7 +178,9 @@ func (c *Cursor) save(ctx context.Context) error {
 	s := saved{
 		Floor: c.state.floor, Done: c.state.spans(), Outcomes: c.outcomes,
 		Place: c.place, Totals: c.totals, Retries: c.retries, Parked: c.parked.save(), Epoch: c.fence.epoch,
+		Counts: c.state.counts, Seen: c.seenCounts(),
 	}
+	s.forget(c.state.lostAhead())
 	data, err := json.Marshal(s)
 	revision := c.revision
 	c.dirty = false

@@ -28,6 +28,7 @@ type StoredPack struct {
 	Stored   time.Time
 	ReplayTo string // the destination that these replays are for; "" if they are no replays
 	Entries  []Entry
+	Damaged  int // events that it held and that cannot be read; then there are no entries
 }
 
 const (
@@ -134,8 +135,9 @@ func (m *merger) rewritten(ctx context.Context, upTo uint64) error {
 
 func (m *merger) hand(p *loggedPack) error {
 	m.next = p.seq + 1
-	pack, err := p.unfold()
-	if err == nil {
+	pack := p.unfold()
+	var err error
+	if len(pack.Entries) > 0 || pack.Damaged > 0 {
 		err = m.do(pack)
 	}
 	m.stopped = err != nil
@@ -143,19 +145,29 @@ func (m *merger) hand(p *loggedPack) error {
 }
 
 // unfold reads what a pack holds.
-func (p *loggedPack) unfold() (StoredPack, error) {
-	unfolded, err := decodePack(p.data)
-	if err != nil {
-		return StoredPack{}, fmt.Errorf("event pack %d: %w", p.seq, err)
+func (p *loggedPack) unfold() StoredPack {
+	pack := StoredPack{Seq: p.seq, Stored: p.stored}
+	if unfolded, err := decodePack(p.data); err == nil {
+		pack.Entries = unfolded.entries
+	} else {
+		pack.Damaged = damagedEvents(p.data)
 	}
-	for i := range unfolded.entries {
-		unfolded.entries[i].Position = At(p.seq, i)
+	for i := range pack.Entries {
+		pack.Entries[i].Position = At(p.seq, i)
 	}
-	pack := StoredPack{Seq: p.seq, Stored: p.stored, Entries: unfolded.entries}
 	if to, ok := strings.CutPrefix(p.subject, subjectReplay); ok {
 		pack.ReplayTo, _, _ = strings.Cut(to, ".")
 	}
-	return pack, nil
+	return pack
+}
+
+// damagedEvents is how many events a pack held that cannot be read, 1 if not even that can be read.
+func damagedEvents(data []byte) int {
+	before, upTo, err := packExtent(data)
+	if err != nil {
+		return 1
+	}
+	return int(upTo - before)
 }
 
 // scan calls do for the messages that a consumer has at first, and for some of those that come meanwhile.

@@ -54,7 +54,7 @@ func (c *Cursor) oldestUnread(ctx context.Context, after uint64) (time.Time, err
 	if err != nil {
 		return time.Time{}, fmt.Errorf("event pack %d: %w", next.seq, err)
 	}
-	if strings.HasPrefix(next.subject, subjectReplay) {
+	if strings.HasPrefix(next.subject, subjectReplay) || len(p.entries) == 0 {
 		return next.stored, nil
 	}
 	return p.entries[0].ReceivedAt, nil

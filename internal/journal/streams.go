@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"strconv"
 	"strings"
 	"time"
 
@@ -132,6 +131,7 @@ func (j *Journal) openBucket(ctx context.Context, name string, room int64) (jets
 // loadCounts reads how many events each subject has ever held: from the last pack of the subject, or, when the
 // janitor has deleted that, from what it wrote down before.
 func (j *Journal) loadCounts(ctx context.Context) error {
+	noted := map[string]tally{}
 	keys, err := j.counts.ListKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("read counts: %w", err)
@@ -141,11 +141,11 @@ func (j *Journal) loadCounts(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read count of %s: %w", key, err)
 		}
-		n, err := strconv.ParseUint(string(entry.Value()), 10, 64)
+		t, err := parseCount(string(entry.Value()))
 		if err != nil {
-			return fmt.Errorf("count of %s: %w", key, ErrCorrupt)
+			return fmt.Errorf("count of %s: %w", key, err)
 		}
-		j.stored[key] = n
+		j.stored[key], noted[key] = t, t
 	}
 	info, err := j.events.Info(ctx, jetstream.WithSubjectFilter(">"))
 	if err != nil {
@@ -163,9 +163,12 @@ func (j *Journal) loadCounts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		j.stored[subject] = max(last.count, j.stored[subject])
+		j.stored[subject] = tally{max(last.count, j.stored[subject].events), max(last.seq, j.stored[subject].seq)}
 	}
-	return nil
+	if j.shared() {
+		return nil
+	}
+	return j.lostTail(ctx, noted)
 }
 
 // lastPack is the last pack of a subject; zero if there is none.
@@ -193,9 +196,9 @@ func (j *Journal) countStored(prefix string) uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var n uint64
-	for subject, count := range j.stored {
+	for subject, stored := range j.stored {
 		if strings.HasPrefix(subject, prefix) {
-			n += count
+			n += stored.events
 		}
 	}
 	return n
@@ -203,31 +206,48 @@ func (j *Journal) countStored(prefix string) uint64 {
 
 // countUpTo is how many events the subjects with a prefix held up to and including a sequence.
 func (j *Journal) countUpTo(ctx context.Context, prefix string, seq uint64) (uint64, error) {
-	j.mu.Lock()
-	counts := maps.Clone(j.stored)
-	j.mu.Unlock()
 	var n uint64
-	for subject, stored := range counts {
-		if !strings.HasPrefix(subject, prefix) {
-			continue
-		}
-		next, err := j.nextLogged(ctx, seq+1, subject)
-		switch {
-		case err != nil:
+	for _, subject := range j.subjectsOf(prefix) {
+		count, err := j.countOfUpTo(ctx, subject, seq)
+		if err != nil {
 			return 0, err
-		case next == nil:
-			n += stored // the counts were taken first: nothing was stored after seq then
-		case len(next.data) < packHeader:
-			return 0, fmt.Errorf("pack %d: %w", next.seq, ErrCorrupt)
-		default:
-			n += binary.LittleEndian.Uint64(next.data[2:])
 		}
+		n += count
 	}
 	return n, nil
 }
 
-func (j *Journal) setStored(subject string, n uint64) {
+// countOfUpTo is how many events a subject held up to and including a sequence.
+func (j *Journal) countOfUpTo(ctx context.Context, subject string, seq uint64) (uint64, error) {
+	stored := j.storedOf(subject) // first: if there is nothing after seq, nothing was stored there then
+	next, err := j.nextLogged(ctx, seq+1, subject)
+	switch {
+	case err != nil:
+		return 0, err
+	case next == nil:
+		return stored, nil
+	case len(next.data) < packHeader:
+		return 0, fmt.Errorf("pack %d: %w", next.seq, ErrCorrupt)
+	}
+	return binary.LittleEndian.Uint64(next.data[2:]), nil
+}
+
+// subjectsOf are the subjects that begin so.
+func (j *Journal) subjectsOf(prefix string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.stored[subject] = n
+	var subjects []string
+	for subject := range j.stored {
+		if strings.HasPrefix(subject, prefix) {
+			subjects = append(subjects, subject)
+		}
+	}
+	return subjects
+}
+
+// storedOf is how many events a subject has ever held.
+func (j *Journal) storedOf(subject string) uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.stored[subject].events
 }

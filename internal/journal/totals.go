@@ -8,11 +8,14 @@ type Totals struct {
 	Filtered  map[string]uint64 `json:"filtered,omitempty"` // by reason
 	Rejected  map[string]uint64 `json:"rejected,omitempty"` // by reason
 	Dead      map[string]uint64 `json:"dead,omitempty"`     // by reason
+
+	// Lost are the events that the disk has lost before they had an outcome. The log says which.
+	Lost uint64 `json:"lost,omitempty"`
 }
 
-// Sum is the number of events that have an outcome.
+// Sum is the number of events that have an outcome, or are lost.
 func (t Totals) Sum() uint64 {
-	n := t.Delivered
+	n := t.Delivered + t.Lost
 	for _, reasons := range []map[string]uint64{t.Filtered, t.Rejected, t.Dead} {
 		for _, count := range reasons {
 			n += count

@@ -168,5 +168,5 @@ func (j *Journal) Pack(ctx context.Context, seq uint64) (StoredPack, error) {
 	if p == nil {
 		return StoredPack{}, fmt.Errorf("event pack %d: %w", seq, ErrNotFound)
 	}
-	return p.unfold()
+	return p.unfold(), nil
 }

@@ -54,6 +54,7 @@ func (w *writer) write(entries []Entry) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	for {
+		w.next = max(w.next, w.journal.storedOf(w.subject)) // a mark may have been set
 		fence, err := w.settle(ctx)
 		if err != nil {
 			return err
@@ -64,7 +65,8 @@ func (w *writer) write(entries []Entry) error {
 		}
 		data := w.packs.encode(w.next, entries)
 		start := time.Now()
-		if _, err := w.journal.js.Publish(ctx, w.subject, data, fence...); err != nil {
+		ack, err := w.journal.js.Publish(ctx, w.subject, data, fence...)
+		if err != nil {
 			w.unsure = true
 			if overtaken(err) {
 				continue
@@ -72,7 +74,7 @@ func (w *writer) write(entries []Entry) error {
 			return writeError("append to the journal", err)
 		}
 		w.journal.opts.Observer.Appended(len(entries), len(data), time.Since(start))
-		w.stored(w.next + uint64(len(entries)))
+		w.stored(tally{w.next + uint64(len(entries)), ack.Sequence})
 		for _, id := range w.ids {
 			w.recent.add(id, start)
 		}
@@ -97,7 +99,7 @@ func (w *writer) settle(ctx context.Context) (fence []jetstream.PublishOpt, err 
 			return nil, fmt.Errorf("last pack of %s at %d: %w", w.subject, last.seq, err)
 		}
 		w.remember(p.entries)
-		w.stored(last.count)
+		w.stored(tally{last.count, last.seq})
 		return nil, nil
 	}
 	return []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(last.seq)}, nil
@@ -110,9 +112,9 @@ func overtaken(err error) bool {
 	return ok && (api.ErrorCode == wrongLastSequence || api.ErrorCode == wrongLastSequenceUnnamed)
 }
 
-func (w *writer) stored(n uint64) {
-	w.next, w.unsure = n, false
-	w.journal.setStored(w.subject, n)
+func (w *writer) stored(t tally) {
+	w.next, w.unsure = t.events, false
+	w.journal.setStored(w.subject, t)
 }
 
 // remember notes the ids of stored events.
@@ -157,18 +159,19 @@ func (j *Journal) rememberedIDs(subject string) *recentIDs {
 	return newRecentIDs(j.opts.DedupWindow, j.opts.DedupIDs)
 }
 
-// remember reads the ids of the last minutes' events back into the writers' memories after a restart.
+// remember reads the ids of the last minutes' events back into the writers' memories after a restart. The last minutes
+// are the log's own: the system's clock may have been set meanwhile.
 func (j *Journal) remember(ctx context.Context) error {
-	since := time.Now().Add(-j.opts.DedupWindow)
-	if err := j.rememberRewritten(ctx, since); err != nil {
-		return err
-	}
 	info, err := j.events.Info(ctx)
 	if err != nil {
 		return err
 	}
-	if info.State.Msgs == 0 || info.State.LastTime.Before(since) {
-		return nil
+	if info.State.Msgs == 0 {
+		return j.rememberRewritten(ctx, time.Now().Add(-j.opts.DedupWindow))
+	}
+	since := info.State.LastTime.Add(-j.opts.DedupWindow)
+	if err := j.rememberRewritten(ctx, since); err != nil {
+		return err
 	}
 	cons, err := j.events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subjectEvents + ">"}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
@@ -203,7 +206,7 @@ func (j *Journal) rememberRewritten(ctx context.Context, since time.Time) error 
 func (j *Journal) rememberPack(subject string, data []byte) error {
 	p, err := decodePack(data)
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // who has to deliver its events says so
 	}
 	w, err := j.writerFor(subject)
 	if err != nil {

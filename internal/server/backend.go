@@ -170,7 +170,7 @@ func (b *backend) observe() telemetry.State {
 			b.log.Warn("state of a destination is not known", "destination", l.config.Name, "error", err)
 			continue
 		}
-		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Parked: place.Parked, Oldest: place.Oldest}
+		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Parked: place.Parked, Lost: place.Totals.Lost, Oldest: place.Oldest}
 		if l.worker != nil {
 			worker := l.worker.State()
 			status := worker.Status

@@ -43,7 +43,7 @@ func used() *telemetry.Metrics {
 	m.Observe(func() telemetry.State {
 		return telemetry.State{
 			Destinations: []telemetry.DestinationState{
-				{Name: "production", Pending: 5, Parked: 3, Letters: 2, Oldest: time.Now().Add(-time.Hour), Blocked: true, Circuit: true},
+				{Name: "production", Pending: 5, Parked: 3, Letters: 2, Lost: 4, Oldest: time.Now().Add(-time.Hour), Blocked: true, Circuit: true},
 				{Name: "testing", Paused: true},
 			},
 			Journal: telemetry.JournalState{Bytes: 10, MaxBytes: 20},
@@ -76,6 +76,7 @@ func TestMetrics(t *testing.T) {
 		`tanker_pending_events{destination="production"} 5`,
 		`tanker_parked_events{destination="production"} 3`,
 		`tanker_dead_letters_waiting{destination="production"} 2`,
+		`tanker_lost_events{destination="production"} 4`,
 		`tanker_oldest_pending_seconds{destination="production"} 3600.`,
 		`tanker_oldest_pending_seconds{destination="testing"} 0`,
 		`tanker_destination_blocked{destination="production"} 1`,

@@ -18,6 +18,7 @@ type DestinationState struct {
 	Name    string
 	Pending uint64    // events accepted for it and not finished
 	Parked  uint64    // of these, events that were moved out of the way because their user must wait
+	Lost    uint64    // events that the disk has lost before they were finished
 	Oldest  time.Time // when the oldest of them was accepted; zero if there is none or it is not known
 	Letters int       // of the pending events, those that are to become dead letters and wait for room
 	Blocked bool      // nothing is delivered until an operator helps
@@ -40,7 +41,7 @@ type stateCollector struct {
 	mu   sync.Mutex
 	read func() State
 
-	pending, parked, letters, oldest, blocked, circuit, paused, bytes, maxBytes *prometheus.Desc
+	pending, parked, letters, lost, oldest, blocked, circuit, paused, bytes, maxBytes *prometheus.Desc
 }
 
 func newStateCollector() *stateCollector {
@@ -51,6 +52,7 @@ func newStateCollector() *stateCollector {
 		pending:  describe("tanker_pending_events", "Events accepted for a destination and not finished.", "destination"),
 		parked:   describe("tanker_parked_events", "Pending events that were moved out of the way because their user must wait.", "destination"),
 		letters:  describe("tanker_dead_letters_waiting", "Pending events that wait because there is no room for their dead letters.", "destination"),
+		lost:     describe("tanker_lost_events", "Events that the disk has lost before they had an outcome.", "destination"),
 		oldest:   describe("tanker_oldest_pending_seconds", "Age of the oldest event that is not finished; 0 if there is none.", "destination"),
 		blocked:  describe("tanker_destination_blocked", "1 while nothing is delivered until an operator helps.", "destination"),
 		circuit:  describe("tanker_destination_circuit_open", "1 while the calls of everyone fail and none are made but probes.", "destination"),
@@ -68,7 +70,7 @@ func (c *stateCollector) set(read func() State) {
 
 // Describe is part of prometheus.Collector.
 func (c *stateCollector) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.pending, c.parked, c.letters, c.oldest, c.blocked, c.circuit, c.paused, c.bytes, c.maxBytes} {
+	for _, d := range []*prometheus.Desc{c.pending, c.parked, c.letters, c.lost, c.oldest, c.blocked, c.circuit, c.paused, c.bytes, c.maxBytes} {
 		descriptions <- d
 	}
 }
@@ -89,6 +91,7 @@ func (c *stateCollector) Collect(metrics chan<- prometheus.Metric) {
 		gauge(c.pending, float64(d.Pending), d.Name)
 		gauge(c.parked, float64(d.Parked), d.Name)
 		gauge(c.letters, float64(d.Letters), d.Name)
+		gauge(c.lost, float64(d.Lost), d.Name)
 		gauge(c.oldest, age(d.Oldest), d.Name)
 		gauge(c.blocked, oneIf(d.Blocked), d.Name)
 		gauge(c.circuit, oneIf(d.Circuit), d.Name)

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -120,6 +121,55 @@ func TestLostEvents(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestFlippedBits flips bits in the middle of what is stored of events, which are half delivered: what is lost is told, and
+// everything else is delivered in order.
+func TestFlippedBits(t *testing.T) {
+	inRounds(t, func(t *testing.T) {
+		tr := newTrial(t, setup{users: 50, letters: true})
+		tr.send(3, 0)
+		tr.await("everything is delivered", time.Minute, tr.idle)
+		tr.refiner.goAway()
+		tr.send(size(5, 50), 0)
+		tr.pass(1500 * time.Millisecond) // the cursor is saved
+		tr.watch.takesBack.Store(true)
+		tr.kill()
+		tearNewest(t, tr, "EVENTS", flipInTheMiddle)
+		tr.refiner.comeBack(t)
+		before := tr.traffic.counts()
+		tr.start()
+		tr.send(6, 0)
+		tr.await("the new events are delivered", time.Minute, func() bool { return tr.missing(before) == 0 && tr.idle() })
+		tr.watch.end(t)
+		tr.ascending()
+		d, err := tr.process.Destination(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Totals.Lost == 0 || d.Accepted != uint64(tr.traffic.total.Load()) || d.Totals.Delivered+d.Totals.Lost != d.Accepted {
+			t.Errorf("%+v; %d events were answered 200", d, tr.traffic.total.Load())
+		}
+		if !bytes.Contains(tr.output.bytes(), []byte("events are gone from the journal")) {
+			t.Error("the log does not tell of it")
+		}
+		t.Logf("%d of %d events are lost", d.Totals.Lost, d.Accepted)
+	})
+}
+
+// flipInTheMiddle flips bits of an event from the middle on.
+func flipInTheMiddle(t *testing.T, f *os.File, size int64) {
+	t.Helper()
+	data := make([]byte, size)
+	if _, err := f.ReadAt(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	at := size / 2
+	at += int64(bytes.Index(data[at:], []byte("events."))) + 60
+	for i := range data[at:][:3] {
+		data[at+int64(i)] ^= 0xff
+	}
+	write(t, f, data[at:][:3], at)
 }
 
 // some are the first of the cases in a short round, all in a long one.
