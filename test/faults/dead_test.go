@@ -8,6 +8,7 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/config"
+	"tanker/internal/dead"
 	"tanker/internal/journal"
 	"tanker/internal/tankertest"
 )
@@ -63,7 +64,7 @@ func (tr *trial) discardLetters() {
 	tr.Helper()
 	client := admin.NewClient(tr.process.Admin, config.NewSecret(tankertest.AdminToken))
 	for {
-		page, err := client.DeadLetters(tr.Context(), journal.DeadFilter{Limit: 100})
+		page, err := client.DeadLetters(tr.Context(), dead.Filter{DeadFilter: journal.DeadFilter{Limit: 20}})
 		if err != nil {
 			tr.Fatal(err)
 		}
