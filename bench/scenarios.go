@@ -28,6 +28,7 @@ var scenarios = []struct {
 	{"processor time for 10,000 events in and out", processorTime},
 	{"resident when idle", idle},
 	{"disk for each event of 1 KB", disk},
+	{"the console's overview with 1,000,000 events in the journal", overview},
 	{"500 users with an event a second each", func(ctx context.Context, b *bench) (string, error) { return crowd(ctx, b, 0) }},
 	{"the same while one user sends 50,000 events", func(ctx context.Context, b *bench) (string, error) { return crowd(ctx, b, 50_000) }},
 	{"transformer, 200 events: destination beside each event", transformed("/v0/destinations/refiner", "")},
