@@ -365,3 +365,29 @@ func TestBadParameters(t *testing.T) {
 		}
 	}
 }
+
+// TestConsoleGoesByNoOtherName has a page of another site reach the console by a name of its own.
+func TestConsoleGoesByNoOtherName(t *testing.T) {
+	pages := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
+	h := admin.NewHandler(admin.Options{
+		Access: admin.NewAccess(config.NewSecret(token)), Local: true, Console: pages, Metrics: http.NotFoundHandler(),
+	})
+	for host, want := range map[string]int{
+		"127.0.0.1:8081": 200, "localhost:8081": 200, "[::1]:8081": 200,
+		"evil.example:8081": 421, "127.0.0.1.evil.example": 421, "": 421,
+	} {
+		for _, path := range []string{"/", "/login", "/assets/console.css", "/overview/stream"} {
+			req := httptest.NewRequest(http.MethodGet, path, nil)
+			req.Host = host
+			recorder := httptest.NewRecorder()
+			if h.ServeHTTP(recorder, req); recorder.Code != want {
+				t.Errorf("%s%s: %d, want %d", host, path, recorder.Code, want)
+			}
+		}
+	}
+	req := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8081/api/v1/nothing", nil)
+	recorder := httptest.NewRecorder()
+	if h.ServeHTTP(recorder, req); recorder.Code != http.StatusUnauthorized {
+		t.Errorf("beside the console the API asks for a token: %d", recorder.Code)
+	}
+}

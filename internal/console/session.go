@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// sessionIdle is how long a session lasts without a request. Streams do not count: nobody may be looking.
+	// sessionIdle is how long a session lasts without a request. What a page asks for by itself does not count: nobody may
+	// be looking.
 	sessionIdle = 12 * time.Hour
 	// sessionAge is how long it lasts in any case.
 	sessionAge = 7 * 24 * time.Hour
@@ -95,7 +96,7 @@ func (s *sessions) find(r *http.Request) *session {
 		s.remove(id)
 		return nil
 	}
-	if !isStream(r) {
+	if !byItself(r) {
 		found.touch(s.now())
 	}
 	return found
@@ -158,6 +159,11 @@ func (s *session) takeFlash() string {
 	text := s.flash
 	s.flash = ""
 	return text
+}
+
+// byItself reports whether a page may have asked without anybody doing anything: for a stream, or for a part of itself.
+func byItself(r *http.Request) bool {
+	return isStream(r) || r.Method == http.MethodGet && r.Header.Get("Hx-Request") != ""
 }
 
 // cookieName tells servers on several ports of one machine apart, since cookies do not.

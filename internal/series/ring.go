@@ -102,13 +102,6 @@ func (r *ring) add(at time.Time, what slot) {
 	s.add(what)
 }
 
-// get is what happened in the step of a moment, if that is known.
-func (r *ring) get(at time.Time) (slot, bool) {
-	number := r.number(at)
-	s := r.place(number)
-	return *s, s.Number == number && s.Seconds > 0
-}
-
 // newest is when the last step began of which anything is known; the zero time if there is none.
 func (r *ring) newest() time.Time {
 	var last int64

@@ -146,9 +146,10 @@ func (s *Series) Pace(over time.Duration, now time.Time) Pace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var sum slot
-	for at := now.Add(-over); at.Before(now); at = at.Add(Every) {
-		if each, ok := s.rings[Hour].get(at); ok {
-			sum.add(each)
+	r := &s.rings[Hour]
+	for number := r.number(now.Add(-over)) + 1; number <= r.number(now); number++ {
+		if each := r.place(number); each.Number == number {
+			sum.add(*each)
 		}
 	}
 	if sum.Seconds == 0 {

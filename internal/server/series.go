@@ -78,6 +78,9 @@ func (f *fleet) sample(ctx context.Context) {
 			Accepted: place.Accepted, Finished: place.Totals.Sum(), Pending: place.Pending, Oldest: place.Oldest,
 		})
 	}
+	for _, source := range f.config.Sources {
+		f.series.Source(source.Name) // also one by which nothing has come yet
+	}
 	f.series.Sample(time.Now())
 }
 

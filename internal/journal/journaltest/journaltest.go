@@ -65,6 +65,7 @@ func tests() []test {
 		{"events are found by their positions", lookup},
 		{"a pause lasts until it is ended", pauses},
 		{"what is remembered holds until the next outcome", remembered},
+		{"charts survive a crash and a restart", seriesKept},
 		{"dead letters", deadLetters},
 		{"dead letters that find no room", deadLettersFull},
 		{"dead letters are replayed behind what waits", replayDead},
