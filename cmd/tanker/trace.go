@@ -243,6 +243,9 @@ func (p *tracePrinter) summary(end history.TraceEnd) {
 	if !end.Oldest.IsZero() {
 		from = ", from " + end.Oldest.UTC().Format("2006-01-02 15:04:05") + " on"
 	}
+	if end.Damaged > 0 {
+		fmt.Fprintf(p.out, "%s cannot be read: the disk has damaged them\n", plural(end.Damaged, "event"))
+	}
 	if end.Events == 0 {
 		fmt.Fprintf(p.out, "no such event among the %s that were searched%s\n", number(end.Searched), from)
 		return

@@ -29,10 +29,11 @@ type TraceOptions struct {
 
 // TraceEnd is how a trace ended.
 type TraceEnd struct {
-	Events   int       `json:"events"`          // that were found
-	More     bool      `json:"more,omitempty"`  // the limit ended it
-	Searched int       `json:"searched"`        // events that were looked at
-	Oldest   time.Time `json:"oldest,omitzero"` // when the first of these was stored
+	Events   int       `json:"events"`            // that were found
+	More     bool      `json:"more,omitempty"`    // the limit ended it
+	Searched int       `json:"searched"`          // events that were looked at
+	Damaged  int       `json:"damaged,omitempty"` // events that the disk has damaged: they may be among those that are looked for
+	Oldest   time.Time `json:"oldest,omitzero"`   // when the first of these was stored
 }
 
 // A trace looks for the outcomes of so many events at a time; their bodies are held in memory meanwhile.
@@ -87,6 +88,7 @@ func (t *tracer) pack(ctx context.Context, p *journal.StoredPack) error {
 	if p.ReplayTo != "" && t.options.Destination != "" && p.ReplayTo != t.options.Destination {
 		return nil
 	}
+	t.end.Damaged += p.Damaged
 	for i := range p.Entries {
 		e := &p.Entries[i]
 		received := e.ReceivedAt

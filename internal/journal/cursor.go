@@ -73,6 +73,7 @@ type Cursor struct {
 	outcomes uint64 // sequence in OUTCOMES up to which outcomes are in here
 	revision uint64 // of the saved cursor
 	dirty    bool
+	rebuilt  bool // what was saved could not be read
 	failed   error
 	closed   bool
 

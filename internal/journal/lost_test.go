@@ -262,3 +262,69 @@ func TestDamagedPack(t *testing.T) {
 	d.crash(true, func(string) {})
 	d.totals(Status{Accepted: 5, Totals: Totals{Delivered: 4, Lost: 1}})
 }
+
+// TestLostCursor lets the saved cursor be lost, or be damaged: it is rebuilt, nothing that is finished comes again, nothing that
+// is not is left out, and nothing comes from before the destination began.
+func TestLostCursor(t *testing.T) {
+	for name, harm := range map[string]func(d *damaged) error{
+		"lost":    func(d *damaged) error { return d.j.cursors.Purge(d.Context(), "d") },
+		"damaged": func(d *damaged) error { _, err := d.j.cursors.PutString(d.Context(), "d", `{"floor":`); return err },
+		"and where it began": func(d *damaged) error {
+			return errors.Join(d.j.cursors.Purge(d.Context(), "d"), d.j.counts.Purge(d.Context(), begunKey+"d"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &damaged{T: t, dir: t.TempDir()}
+			logger := slog.New(slog.NewTextHandler(&d.log, &slog.HandlerOptions{Level: slog.LevelError}))
+			var err error
+			if d.j, err = Open(t.Context(), Options{Dir: d.dir, MaxBytes: 64 << 20, MinFree: 1, Logger: logger}); err != nil {
+				t.Fatal(err)
+			}
+			defer d.j.Close()
+			open := func() {
+				if d.c, err = d.j.OpenCursor(t.Context(), CursorOptions{Destination: "d", Sources: []string{"web", "app"}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.send(0, 4) // before it begins
+			open()
+			d.send(4, 6)
+			all := d.take(func(e Entry) bool { return e.Position.Seq() != 7 && e.Position.Seq() != 8 })
+			if len(all) != 12 {
+				t.Fatalf("%d events come, want 12", len(all))
+			}
+			parked := all[4:5] // of pack 7
+			if err := d.c.Park(t.Context(), []Parking{{User: "u", Entries: parked}}); err != nil {
+				t.Fatal(err)
+			}
+			d.send(10, 1)
+			if err := d.c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := harm(d); err != nil {
+				t.Fatal(err)
+			}
+			open()
+			s, err := d.c.Status(t.Context())
+			if err != nil || s.Pending != 6 || s.Parked != 1 || s.Totals.Delivered != 8 || s.Accepted != 14 {
+				t.Errorf("got %+v, %v; want 8 of 14 delivered and one of the others parked", s, err)
+			}
+			if !strings.Contains(d.log.String(), "is found again from the outcomes") {
+				t.Errorf("the log does not tell of it: %s", d.log.String())
+			}
+			var ids []string
+			for _, e := range d.take(func(e Entry) bool { return e.Parked == nil }) {
+				if e.Parked == nil {
+					ids = append(ids, e.MessageID)
+				}
+			}
+			if want := []string{"6-1", "7-0", "7-1", "10-0", "10-1"}; !slices.Equal(ids, want) {
+				t.Errorf("%q come, want %q", ids, want)
+			}
+			if again, err := d.c.Unpark(t.Context(), "u", 10); err != nil || len(again) != 1 || again[0].MessageID != parked[0].MessageID {
+				t.Errorf("%v, %v are parked, want %s", again, err, parked[0].MessageID)
+			}
+		})
+	}
+}

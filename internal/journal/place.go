@@ -121,20 +121,7 @@ func (c *Cursor) skipLost(ctx context.Context, last uint64) error {
 	c.state.cutAfter(last)
 	clear(c.state.counts)
 	maps.DeleteFunc(c.retries, func(pos Position, _ Retry) bool { return pos.Seq() > last })
-	p := &c.place
-	p.Retired = c.totals.Sum() + uint64(c.parked.events)
-	for _, done := range c.state.ahead {
-		p.Retired -= uint64(done.count()) // counted with the connection again
-	}
-	for name, conn := range p.Connections {
-		after := min(conn.After, last)
-		base, err := c.journal.countUpTo(ctx, c.prefix(name), max(after, c.state.floor))
-		if err != nil {
-			return err
-		}
-		p.Connections[name] = &connection{After: after, Base: base}
-	}
-	return nil
+	return c.recount(ctx, last)
 }
 
 // accepted is how many events the destination was given to deal with.

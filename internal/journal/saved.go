@@ -32,12 +32,15 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 	entry, err := c.journal.cursors.Get(ctx, c.destination)
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
-		err = c.begin(ctx, opts)
+		err = c.beginAgain(ctx, opts)
 	case err != nil:
 		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
 	default:
 		c.revision = entry.Revision()
 		err = c.restore(ctx, entry.Value())
+		if errors.Is(err, ErrCorrupt) {
+			err = c.beginAgain(ctx, opts)
+		}
 	}
 	if err != nil {
 		return err
@@ -47,6 +50,11 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 	}
 	if err := c.loadParked(ctx); err != nil {
 		return err
+	}
+	if c.rebuilt {
+		if err := c.recount(ctx, lastPosition.Seq()); err != nil {
+			return err
+		}
 	}
 	if err := c.mendTail(ctx); err != nil {
 		return err
@@ -58,9 +66,20 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 		return err
 	}
 	c.settleAccounts()
+	if err := c.saveBegun(ctx); err != nil {
+		return err
+	}
 	c.last = c.state.floor
 	c.dirty = true
 	return c.save(ctx)
+}
+
+// beginAgain sets the cursor up if none was saved that can be read.
+func (c *Cursor) beginAgain(ctx context.Context, opts CursorOptions) error {
+	if known, err := c.rebuild(ctx, opts.Sources); known || err != nil {
+		return err
+	}
+	return c.begin(ctx, opts)
 }
 
 // begin sets the cursor of a new destination up.
@@ -93,6 +112,11 @@ func (c *Cursor) restore(ctx context.Context, data []byte) error {
 		return ErrFenced
 	}
 	c.adopt(s)
+	return c.replayAll(ctx)
+}
+
+// replayAll applies the outcomes that are not in the cursor.
+func (c *Cursor) replayAll(ctx context.Context) error {
 	if c.fence.epoch != 0 {
 		return c.replayOutcomesUpTo(ctx, c.fence.tail)
 	}
@@ -188,7 +212,11 @@ func (c *Cursor) save(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode cursor: %w", err)
 	}
-	revision, err = c.journal.cursors.Update(ctx, c.destination, data, revision)
+	if revision == 0 {
+		revision, err = c.journal.cursors.Create(ctx, c.destination, data)
+	} else {
+		revision, err = c.journal.cursors.Update(ctx, c.destination, data, revision)
+	}
 
 	c.mu.Lock()
 	if err == nil {

@@ -137,6 +137,9 @@ func (j *Journal) loadCounts(ctx context.Context) error {
 		return fmt.Errorf("read counts: %w", err)
 	}
 	for key := range keys.Keys() {
+		if strings.HasPrefix(key, begunKey) {
+			continue
+		}
 		entry, err := j.counts.Get(ctx, key)
 		if err != nil {
 			return fmt.Errorf("read count of %s: %w", key, err)
