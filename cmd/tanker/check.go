@@ -11,7 +11,6 @@ import (
 
 	"tanker/internal/config"
 	"tanker/internal/server"
-	"tanker/refiner"
 )
 
 const checkHelp = `Usage: tanker check [--config FILE] [--workspace-config FILE] [--offline] [--json]
@@ -140,22 +139,15 @@ func checkKey(ctx context.Context, d config.Destination, offline bool) checkDest
 		c.Skipped, c.Message = true, "not asked"
 		return c
 	}
-	client, err := server.NewClient(d, version)
-	if err != nil {
-		c.Message = err.Error()
-		return c
-	}
-	defer client.Close()
-	project, err := client.Verify(ctx)
+	project, err := server.CheckKey(ctx, d, version)
 	if err == nil {
-		c.OK, c.Project = true, project.Name
-		c.Message = fmt.Sprintf("Refiner accepts the key, of the environment %q", project.Name)
+		c.OK, c.Project = true, project
+		c.Message = fmt.Sprintf("Refiner accepts the key, of the environment %q", project)
 		return c
 	}
 	c.Message = err.Error()
-	if refused, ok := errors.AsType[*refiner.Error](err); ok {
-		c.Class, c.Status = refused.Class.String(), refused.Status
-		c.Message, c.Hint = meaning(refused, d)
+	if unusable, ok := errors.AsType[*server.UnusableKeyError](err); ok {
+		c.Class, c.Status, c.Hint = unusable.Class.String(), unusable.Status, unusable.Hint
 	}
 	return c
 }
@@ -166,25 +158,6 @@ func mappingWarnings(d config.Destination) []string {
 		return []string{err.Error()}
 	}
 	return warnings
-}
-
-// meaning says in words what Refiner's answer means, and what to do.
-func meaning(e *refiner.Error, d config.Destination) (message, hint string) {
-	said := fmt.Sprintf("(%d: %s)", e.Status, e.Message)
-	if e.Status == 0 {
-		said = "(" + e.Message + ")"
-	}
-	switch e.Class {
-	case refiner.ClassCredentials:
-		return "Refiner refuses the key " + said,
-			"copy the REST API key anew from the environment's settings in Refiner, and see that it is the key of this environment"
-	case refiner.ClassRateLimited:
-		return "Refiner accepts no more calls of this key for now " + said, "something else uses the key as well; try again in a minute"
-	case refiner.ClassTemporary:
-		return "Refiner gives no answer at present " + said, "see that " + d.Endpoint + " can be reached from here; events are kept until it can"
-	default:
-		return "this is not what Refiner's API answers " + said, "see that the endpoint " + d.Endpoint + " is right"
-	}
 }
 
 // print shows the report to people.

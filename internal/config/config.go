@@ -50,6 +50,9 @@ type Config struct {
 
 	// Warnings say what of the workspace configuration is not carried out. They are made by Load.
 	Warnings []Problem `yaml:"-"`
+
+	// FromEnvironment says that there is no file: the configuration was made of the environment alone. It is set by Load.
+	FromEnvironment bool `yaml:"-"`
 }
 
 // Workspace is a RudderStack workspace configuration: the file that RudderStack's server reads its sources and destinations

@@ -32,6 +32,7 @@ func (c *Config) fromEnvironment(getenv func(string) string, found *findings) {
 		}
 		return
 	}
+	c.FromEnvironment = true
 	source, destination := DefaultSource(), DefaultDestination()
 	source.Name, destination.Name = EnvironmentSource, EnvironmentDestination
 	source.WriteKey = requiredVariable(getenv, envWriteKey, "the key that your SDKs present, for example "+envWriteKey+"=any-long-secret", found)

@@ -20,6 +20,8 @@ type Backend interface {
 	liveBackend
 	deadBackend
 	playgroundBackend
+	destinationsBackend
+	sourcesBackend
 }
 
 // Access decides who may come in.
@@ -101,6 +103,8 @@ func (c *Console) list() []page {
 		livePage(),
 		deadPage(),
 		playgroundPage(),
+		destinationsPage(),
+		sourcesPage(),
 	}
 }
 

@@ -55,6 +55,7 @@ type fakeServer struct {
 	*fakeDead
 	*fakeEvents
 	*fakePlayground
+	*fakeSetup
 }
 
 // bench is a console with a fake server behind it, and a browser that has no script.
@@ -77,6 +78,7 @@ func newBench(t *testing.T) *bench {
 			fakeDead:       newFakeDead(t),
 			fakeEvents:     &fakeEvents{},
 			fakePlayground: &fakePlayground{},
+			fakeSetup:      &fakeSetup{},
 		},
 		access: admin.NewAccess(config.NewSecret(token)),
 		log:    &strings.Builder{}, header: http.Header{},

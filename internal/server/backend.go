@@ -58,9 +58,10 @@ func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 	if err := b.journal.Health(); err != nil {
 		s.Ready, s.NotReady = false, err.Error()
 	}
-	for _, source := range b.config.Sources {
+	c := b.inUse.Load()
+	for _, source := range c.Sources {
 		s.Sources = append(s.Sources, admin.SourceStatus{
-			Name: source.Name, Enabled: source.Enabled, Destinations: destinationsOf(b.config, source),
+			Name: source.Name, Enabled: source.Enabled, Destinations: destinationsOf(c, source),
 		})
 	}
 	for _, l := range b.lines {

@@ -58,6 +58,7 @@ func (s *server) change(ctx context.Context, c *config.Config) error {
 		return nil
 	}
 	s.config = &next
+	s.inUse.Store(&next)
 	s.log.Info("the new configuration is in use", "sources", len(next.Sources), "destinations", len(next.Destinations))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"tanker/internal/admin"
@@ -63,7 +64,10 @@ type server struct {
 	fleet   *fleet // nil while there is none; belongs to start, then to the part "configuration", then to stop
 	crew    *crew
 
-	addresses Addresses
+	addresses  Addresses
+	gatewayURL atomic.Pointer[string]        // of addresses, for those who come while the server starts
+	inUse      atomic.Pointer[config.Config] // config, for those who only look
+	checks     keyChecks
 }
 
 // Run runs a Tanker until ctx ends or a part of it fails, whose error it returns. When it returns, everything
@@ -93,10 +97,12 @@ func newServer(c *config.Config, o Options) *server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &server{
+	s := &server{
 		config: c, options: o, log: log, started: time.Now().UTC(), crew: newCrew(),
 		metrics: telemetry.New(o.Version.Version),
 	}
+	s.inUse.Store(c)
+	return s
 }
 
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
@@ -218,6 +224,7 @@ func (s *server) startGateway(context.Context) error {
 		run = func() error { return web.ServeTLS(listener, "", "") }
 	}
 	s.addresses.Gateway = address(scheme, listener)
+	s.gatewayURL.Store(&s.addresses.Gateway)
 	patience := s.config.StopTimeout / 2
 	s.crew.start("gateway", func(ctx context.Context) error {
 		return serve(ctx, web, run, patience)
