@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -431,6 +433,33 @@ func TestTokenAndLink(t *testing.T) {
 	t.Setenv("TANKER_ADMIN_TOKEN", strings.TrimSpace(made.stdout))
 	if got := tanker(t, "status"); got.code != 0 {
 		t.Errorf("with the new token: %+v", got)
+	}
+}
+
+// TestTokenIsPrintedOnce, and not into the log.
+func TestTokenIsPrintedOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, value := range map[string]string{
+		"TANKER_WRITE_KEY": "wk", "REFINER_API_KEY": refinerKey, "TANKER_DATA_DIR": "data",
+		"TANKER_LISTEN": "127.0.0.1:0", "TANKER_ADMIN_LISTEN": "127.0.0.1:0", "TANKER_ADMIN_TOKEN": "",
+	} {
+		t.Setenv(name, value)
+	}
+	const says = "The token of the console and the admin API, shown this once: "
+	for i := range 2 {
+		var stdout bytes.Buffer
+		stderr := &output{changed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- run(ctx, []string{"serve"}, strings.NewReader(""), &stdout, stderr) }()
+		(&running{output: stderr}).await(t, "accepting events")
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if printed := strings.Contains(stdout.String(), says); printed != (i == 0) || strings.Contains(stderr.String(), says) {
+			t.Errorf("start %d: standard output %q, log %s", i, stdout.String(), stderr)
+		}
 	}
 }
 

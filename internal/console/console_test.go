@@ -307,6 +307,17 @@ func TestLoginLinkOpensOnce(t *testing.T) {
 	}
 }
 
+func TestSessionIsKnown(t *testing.T) {
+	b := newBench(t)
+	b.header.Set("HX-Request", "true")
+	if got := b.ask("/session", nil); got.Code != http.StatusUnauthorized {
+		t.Errorf("nobody: %d", got.Code)
+	}
+	if got := b.logIn(t).ask("/session", nil); got.Code != http.StatusNoContent {
+		t.Errorf("somebody: %d", got.Code)
+	}
+}
+
 func TestSessionsEndWithTheToken(t *testing.T) {
 	access, made, err := admin.OpenAccess(filepath.Join(t.TempDir(), "token"))
 	if err != nil {
@@ -574,5 +585,20 @@ func TestStreamsAreBounded(t *testing.T) {
 	s.close(one)
 	if !s.open(one) {
 		t.Error("the place of one that has ended is not free")
+	}
+}
+
+// TestEventsOfAStream: browsers drop an event without data, and take each line of it by itself.
+func TestEventsOfAStream(t *testing.T) {
+	for data, want := range map[string]string{
+		"":             "event: name\ndata:\n\n",
+		"one":          "event: name\ndata: one\n\n",
+		"one\r\n\ntwo": "event: name\ndata: one\ndata: \ndata: two\n\n",
+	} {
+		w := httptest.NewRecorder()
+		s := &Stream{visit: &visit{w: w}, control: http.NewResponseController(w), stop: func() {}}
+		if err := s.Send("name", []byte(data)); err != nil || w.Body.String() != want {
+			t.Errorf("%q becomes %q, %v", data, w.Body, err)
+		}
 	}
 }

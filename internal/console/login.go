@@ -36,6 +36,10 @@ func (c *Console) loginRoutes() {
 		v.showLogin(http.StatusOK, loginData{Next: localPath(asked.Get(fieldNext)), Link: asked.Get(admin.LinkParameter)})
 	})
 	c.mux.HandleFunc("POST /login", c.logIn)
+	routes{c}.get("/session", func(v *visit) error { // whether there is one; else the answer is 401
+		v.w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
 	routes{c}.post("/logout", func(v *visit) error {
 		c.sessions.end(v.session)
 		v.audit("log out", nil)

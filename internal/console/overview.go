@@ -55,8 +55,11 @@ type destinationView struct {
 	Rejected outcomes
 	Dead     outcomes
 	CatchUp  string // how long until nothing waits, in words; "" if nothing waits
-	Span     series.Span
-	Table    []chartRow
+
+	Span  series.Span
+	Table []chartRow
+
+	how *series.Series
 }
 
 // sourceView is a source as the page shows it.
@@ -88,14 +91,15 @@ func newOutcomes(kind string, reasons map[string]uint64) outcomes {
 	return o
 }
 
-// newOverview asks for everything that the page shows. Nothing of it reads the log.
-func newOverview(ctx context.Context, b Backend, span series.Span) (overview, error) {
+// newOverview asks for everything that the page shows and that changes, all but the table of the charts. Nothing of it
+// reads the log.
+func newOverview(ctx context.Context, b Backend) (overview, error) {
 	status, err := b.Status(ctx)
 	if err != nil {
 		return overview{}, err
 	}
 	now := time.Now()
-	o := overview{Status: status, Span: span, Spans: []series.Span{series.Hour, series.Day, series.Week}}
+	o := overview{Status: status, Verdict: judge(status)}
 	for i := range status.Destinations {
 		d := &status.Destinations[i]
 		how, err := b.Series(d.Name)
@@ -103,18 +107,16 @@ func newOverview(ctx context.Context, b Backend, span series.Span) (overview, er
 			return overview{}, err
 		}
 		o.Destinations = append(o.Destinations, destinationView{
-			DestinationStatus: *d, Tone: toneOf(d.State), Span: span,
+			DestinationStatus: *d, Tone: toneOf(d.State), how: how,
 			Filtered: newOutcomes("filtered", d.Totals.Filtered),
 			Rejected: newOutcomes("rejected", d.Totals.Rejected),
 			Dead:     newOutcomes("dead", d.Totals.Dead),
 			CatchUp:  catchUp(d, how.Pace(paceOver, now)),
-			Table:    chartTable(how, span, d.KeyPerMinute, now),
 		})
 	}
 	for _, source := range status.Sources {
 		o.Sources = append(o.Sources, sourceView{source, b.SourceSeries(source.Name).Pace(paceOver, now)})
 	}
-	o.Verdict = judge(status)
 	return o, nil
 }
 
@@ -129,11 +131,16 @@ func showOverview(v *visit) error {
 			return problem{http.StatusBadRequest, err.Error(), "choose one on the overview"}
 		}
 	}
-	data, err := newOverview(v.Context(), v.backend, span)
+	o, err := newOverview(v.Context(), v.backend)
 	if err != nil {
 		return err
 	}
-	return v.show("overview", "Overview", data)
+	o.Span, o.Spans = span, []series.Span{series.Hour, series.Day, series.Week}
+	for i := range o.Destinations {
+		d := &o.Destinations[i]
+		d.Span, d.Table = span, chartTable(d.how, span, d.KeyPerMinute, time.Now())
+	}
+	return v.show("overview", "Overview", o)
 }
 
 // showSeries answers with the numbers of a destination's charts.
@@ -169,7 +176,7 @@ func streamOverview(v *visit, s *Stream) error {
 		if backend == nil {
 			continue
 		}
-		o, err := newOverview(s.Context(), backend, series.Hour)
+		o, err := newOverview(s.Context(), backend)
 		if err != nil {
 			return err
 		}

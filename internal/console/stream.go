@@ -113,17 +113,22 @@ func await[T any](s *Stream, next <-chan T) (value T, ready bool) {
 			s.over()
 			return value, false
 		case <-s.beat.C:
-			if !s.visit.console.sessions.still(s.visit.session) {
-				s.over()
-				return value, false
-			}
-			if s.write([]byte(": alive\n\n")) != nil {
+			if !s.lasts() || s.write([]byte(": alive\n\n")) != nil {
 				return value, false
 			}
 		case value, ready = <-next:
-			return value, ready
+			return value, ready && s.lasts()
 		}
 	}
+}
+
+// lasts reports whether the session is still alive; if it is not, the page hears of it.
+func (s *Stream) lasts() bool {
+	alive := s.visit.console.sessions.still(s.visit.session)
+	if !alive {
+		s.over()
+	}
+	return alive
 }
 
 // over has the page ask for a login.
@@ -133,6 +138,9 @@ func (s *Stream) over() { _ = s.write([]byte("event: over\ndata: \n\n")) }
 func (s *Stream) Send(name string, data []byte) error {
 	var message bytes.Buffer
 	message.WriteString("event: " + name + "\n")
+	if len(data) == 0 {
+		message.WriteString("data:\n") // without it browsers drop the event
+	}
 	for line := range bytes.Lines(data) {
 		message.WriteString("data: ")
 		message.Write(bytes.TrimRight(line, "\r\n"))

@@ -40,6 +40,7 @@ type tanker struct {
 
 	refiner *refinertest.Server
 	client  *admin.Client
+	socket  *admin.Client // the same by the data directory
 }
 
 // start runs a Tanker in this process until the test ends; change, if there is one, changes its configuration.
@@ -76,6 +77,10 @@ func start(t *testing.T, change func(*config.Config)) *tanker {
 		}
 	})
 	k.client = admin.NewClient(k.Admin, c.Admin.Token)
+	var err error
+	if k.socket, err = admin.NewSocketClient(c.DataDir); err != nil {
+		t.Fatal(err)
+	}
 	return k
 }
 

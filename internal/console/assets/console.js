@@ -37,13 +37,18 @@
 
   // Streams end with the session, and rest while nobody can see the page: a browser has few connections to a server.
   const open = new Set();
+  const logIn = () => location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
   htmx.createEventSource = (url) => {
     const source = new EventSource(url);
     open.add(source);
     source.addEventListener("sampled", () => document.dispatchEvent(new Event("tanker:sampled")));
-    source.addEventListener("over", () => {
-      source.close();
-      location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+    source.addEventListener("over", () => { source.close(); logIn(); });
+    source.addEventListener("error", async () => {
+      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      open.delete(source);
+      // Refused: perhaps the server has started anew and knows no sessions yet.
+      const answer = await fetch("/session", { headers: { "HX-Request": "true" } }).catch(() => null);
+      if (answer?.status === 401) logIn();
     });
     return source;
   };
