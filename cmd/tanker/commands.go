@@ -33,6 +33,7 @@ func commands() []command {
 		{"trace", "what became of a user's events, and why", runTrace},
 		{"import", "bring users and accounts into Refiner from a table or a file of events", runImport},
 		{"replay", "send past events again that the log still holds", runReplay},
+		{"forget", "erase a user: contact, events, and whatever comes of the user later", runForget},
 		{"journal", "copy the journal: to a file, from a file, to another place", runJournal},
 		{"transform", "show the calls that events become, without sending them", runTransform},
 		{"transformer", "take the place of RudderStack's transformer for Refiner", runTransformer},

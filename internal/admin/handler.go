@@ -47,6 +47,8 @@ type Backend interface {
 	Resume(ctx context.Context, destination string) error
 	// Replays are the jobs that send past events again.
 	Replays() Replays
+	// Erasures are the jobs that erase users.
+	Erasures() Erasures
 }
 
 // Options configure a Handler.
@@ -122,6 +124,7 @@ func (h *Handler) routes() {
 	h.guard("GET /api/v1/replays/{id}", h.showReplay)
 	h.guard("POST /api/v1/replays/{id}/stop", h.stopReplay)
 	h.guard("POST /api/v1/replays/{id}/continue", h.continueReplay)
+	h.routeErasures()
 	h.guard("POST /api/v1/login-links", h.newLink)
 	h.guard("POST /api/v1/token", h.renewToken)
 	h.guard("GET /debug/pprof/", pprof.Index)

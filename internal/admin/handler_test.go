@@ -79,6 +79,8 @@ func (f *fake) Resume(_ context.Context, destination string) error {
 }
 func (f *fake) Replays() admin.Replays { return replays{f} }
 
+func (f *fake) Erasures() admin.Erasures { return erasures{f} }
+
 func (f *fake) find(what, destination string, at journal.Position) error {
 	if destination != letter.Destination || at != letter.Position {
 		return fmt.Errorf("letter: %w", journal.ErrNotFound)

@@ -51,6 +51,7 @@ func (s *scheduler) obey(now instant) instant {
 	}
 	if version := s.o.Suppression.Version(); version != s.obeyed {
 		s.obeyed = version
+		s.known.forgetAll() // it would say that the contact is as it was
 		for it := s.window.oldest; it != nil; it = it.newer {
 			if it.asked < version && !it.suppressed && s.o.suppresses(it) {
 				s.window.suppress(it)

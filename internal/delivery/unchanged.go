@@ -129,6 +129,13 @@ func (k *known) delivered(e *effect, now time.Time) {
 	k.contacts[e.user] = all
 }
 
+// forgetAll forgets all contacts.
+func (k *known) forgetAll() {
+	if k != nil {
+		clear(k.contacts)
+	}
+}
+
 // forgetOne forgets a contact, whichever.
 func (k *known) forgetOne() {
 	for user := range k.contacts {
@@ -181,7 +188,7 @@ func (s *scheduler) arrived(items []*item) {
 	}
 	now := time.Now()
 	for _, it := range items {
-		if it.effect != nil && it.verdict.kind == journal.Delivered {
+		if it.effect != nil && !it.suppressed && it.verdict.kind == journal.Delivered {
 			s.known.delivered(it.effect, now)
 		}
 	}

@@ -110,7 +110,10 @@ type Letter struct {
 func traced(p *journal.StoredPack, e *journal.Entry) Traced {
 	found := Traced{
 		Position: e.Position, Source: e.Source, MessageID: e.MessageID, Type: e.Type, ReceivedAt: e.ReceivedAt,
-		ReplayOf: e.ReplayOf, Event: bytes.Clone(e.Body),
+		ReplayOf: e.ReplayOf,
+	}
+	if !e.Erased() {
+		found.Event = bytes.Clone(e.Body)
 	}
 	if p.ReplayTo != "" {
 		found.ReplayedAt = p.Stored

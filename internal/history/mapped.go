@@ -48,6 +48,7 @@ func (m *Mapped) Callable() bool { return m.Path != "" }
 const (
 	reasonMalformed = "malformed"
 	reasonMapping   = "mapping_failed"
+	reasonErased    = "erased"
 )
 
 // Map says what the mapping makes of an event. It takes an event that breaks the mapping as delivery does.
@@ -58,6 +59,9 @@ func Map(m Mapper, entry *journal.Entry) Mapped {
 
 // mapEntry is Map, with the calls themselves.
 func mapEntry(m Mapper, entry *journal.Entry) (mapped Mapped, calls []mapping.Call) {
+	if entry.Erased() {
+		return Mapped{Kind: journal.Filtered, Reason: reasonErased, Message: "the event was erased, because its user was: only its place is left"}, nil
+	}
 	e, err := parse(entry)
 	if err != nil {
 		return Mapped{Type: entry.Type, Kind: journal.Rejected, Reason: reasonMalformed, Message: err.Error()}, nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -285,4 +286,47 @@ func ParseReplayID(text string) (int, error) {
 		return 0, fmt.Errorf("%q is no number of a replay: tanker replay list shows them", text)
 	}
 	return id, nil
+}
+
+// Forget makes the users of jobs unknown that is names: those of jobs that run are stopped first. It says how many jobs
+// that were.
+func (r *Replays) Forget(ctx context.Context, is func(user string) bool) (int, error) {
+	n := 0
+	for _, job := range r.List() {
+		if job.User == "" || job.User == forgotten || !is(job.User) {
+			continue
+		}
+		if job.State == ReplayRunning {
+			if _, err := r.Stop(ctx, job.ID); err != nil && !errors.Is(err, ErrReplay) {
+				return n, err
+			}
+		}
+		if err := r.forgetUser(ctx, job.ID); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// forgotten stands in the place of the user of a job whom an erasure has made unknown. A job with it has nothing to send.
+const forgotten = "(erased)"
+
+func (r *Replays) forgetUser(ctx context.Context, id int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	job := r.jobs[id]
+	if job == nil {
+		return nil
+	}
+	changed := *job
+	changed.User = forgotten
+	if changed.State != ReplayDone {
+		changed.State, changed.Reason, changed.Changed = ReplayDone, "its user was erased", time.Now().UTC()
+	}
+	if err := r.save(ctx, &changed); err != nil {
+		return err
+	}
+	*job = changed
+	return nil
 }

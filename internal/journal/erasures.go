@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -37,7 +40,7 @@ func (j *Journal) SavedErasures(ctx context.Context) (map[string][]byte, error) 
 	}
 	saved := map[string][]byte{}
 	for key := range keys.Keys() {
-		if key == suppressionSecret {
+		if key == suppressionSecret || key == replaysCopy {
 			continue
 		}
 		entry, err := j.erasures.Get(ctx, key)
@@ -91,4 +94,30 @@ func (j *Journal) eachErasureNames(ctx context.Context, job string, do func(*jet
 		}
 		seq = msg.Sequence
 	}
+}
+
+// ErasingJobs lists the jobs whose names are kept.
+func (j *Journal) ErasingJobs(ctx context.Context) ([]string, error) {
+	info, err := j.names.Info(ctx, jetstream.WithSubjectFilter(">"))
+	if err != nil {
+		return nil, fmt.Errorf("read erasures: %w: %w", ErrUnavailable, err)
+	}
+	jobs := map[string]bool{}
+	for subject := range info.State.Subjects {
+		job, _, _ := strings.Cut(strings.TrimPrefix(subject, subjectErasing), ".")
+		jobs[job] = true
+	}
+	return slices.Sorted(maps.Keys(jobs)), nil
+}
+
+// AddErasure writes down what is known of a new job. It says false if there is a job of this name.
+func (j *Journal) AddErasure(ctx context.Context, job string, data []byte) (bool, error) {
+	_, err := j.erasures.Create(ctx, job, data)
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return false, nil
+	}
+	if err != nil {
+		return false, writeError("save erasure "+job, err)
+	}
+	return true, nil
 }

@@ -129,6 +129,8 @@ type Journal struct {
 
 	rewrites    rewrittenPacks
 	suppression *Suppression
+	overwriting atomic.Int32
+	replaying   sync.Mutex // held while what is known of replays changes
 	erasing     sync.Mutex // held while a pack is rewritten
 
 	full atomic.Bool // the disk's reserve is reached
@@ -172,6 +174,9 @@ func (j *Journal) start(ctx context.Context) error {
 		return err
 	}
 	if err := j.finishErasing(ctx); err != nil {
+		return err
+	}
+	if err := j.restoreReplays(ctx); err != nil {
 		return err
 	}
 	if err := j.loadSuppression(ctx); err != nil {

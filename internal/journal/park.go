@@ -242,6 +242,9 @@ func (c *Cursor) deleteUnrecorded(ctx context.Context) error {
 
 // deleteParked deletes a message; that it is gone already is no error.
 func (c *Cursor) deleteParked(ctx context.Context, seq uint64) error {
+	if c.journal.overwriting.Load() > 0 {
+		return c.journal.overwrite(ctx, c.journal.parked, seq)
+	}
 	err := c.journal.parked.DeleteMsg(ctx, seq)
 	if err == nil {
 		return nil

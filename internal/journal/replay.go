@@ -70,6 +70,8 @@ func (j *Journal) Replayed(ctx context.Context, destination, job string) (n uint
 
 // SaveReplay writes down what is known of a job.
 func (j *Journal) SaveReplay(ctx context.Context, job string, data []byte) error {
+	j.replaying.Lock()
+	defer j.replaying.Unlock()
 	if _, err := j.replays.Put(ctx, job, data); err != nil {
 		return writeError("save replay "+job, err)
 	}
@@ -78,6 +80,8 @@ func (j *Journal) SaveReplay(ctx context.Context, job string, data []byte) error
 
 // DeleteReplay forgets what is known of a job.
 func (j *Journal) DeleteReplay(ctx context.Context, job string) error {
+	j.replaying.Lock()
+	defer j.replaying.Unlock()
 	if err := j.replays.Purge(ctx, job); err != nil {
 		return writeError("delete replay "+job, err)
 	}

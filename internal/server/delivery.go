@@ -10,6 +10,7 @@ import (
 	"tanker/event"
 	"tanker/internal/config"
 	"tanker/internal/delivery"
+	"tanker/internal/erasure"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
 	"tanker/mapping"
@@ -101,7 +102,7 @@ func (f *fleet) newWorker(ctx context.Context, l *line) (*delivery.Worker, error
 		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: f.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
-		Recent: f.recentCalls(ctx, l),
+		Recent: f.recentCalls(ctx, l), Suppression: erasure.NewGuard(f.journal.Suppression()),
 		Logger: f.log.With("part", "delivery"), Observer: observers{f.metrics.Delivery(d.Name), f.series.Destination(d.Name)},
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"tanker/internal/config"
+	"tanker/internal/erasure"
 	"tanker/internal/history"
 )
 
@@ -15,11 +16,12 @@ import (
 type fleet struct {
 	*server
 
-	config  *config.Config
-	lines   []*line
-	replays *history.Replays
-	crew    *crew
-	gone    atomic.Bool // it does not see any more what operators change
+	config   *config.Config
+	lines    []*line
+	replays  *history.Replays
+	erasures *erasure.Erasures
+	crew     *crew
+	gone     atomic.Bool // it does not see any more what operators change
 }
 
 // startFleet brings up the first fleet, and sees to it that the last one is stopped.
@@ -39,7 +41,8 @@ func (s *server) startFleet(ctx context.Context) error {
 func (s *server) newFleet(ctx context.Context, c *config.Config) (*fleet, error) {
 	f := &fleet{server: s, config: c, crew: &crew{failed: s.crew.failed}}
 	for _, step := range []func(context.Context) error{
-		f.openLines, f.openReplays, f.startBackend, f.startSampling, f.startDelivery, f.startReplays, f.startJanitor,
+		f.openLines, f.openReplays, f.openErasures, f.startBackend, f.startSampling, f.startDelivery, f.startReplays,
+		f.startErasures, f.startJanitor,
 	} {
 		err := ctx.Err()
 		if err == nil {

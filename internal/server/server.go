@@ -18,6 +18,7 @@ import (
 	"tanker/internal/admin"
 	"tanker/internal/config"
 	"tanker/internal/console"
+	"tanker/internal/erasure"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
 	"tanker/internal/live"
@@ -35,6 +36,8 @@ type Options struct {
 	Listening func(Addresses)
 	// TokenMade is called with the token of the admin API when there was none: this is the only time that it can be seen.
 	TokenMade func(config.Secret)
+	// ErasureGrace is how long a request may be under way that was accepted before its user was suppressed. Zero means 15 s.
+	ErasureGrace time.Duration
 	// Changes are configurations that take the place of the one before, each without any problem. Of those only sources
 	// and destinations change a running server. Nil: there are none.
 	Changes <-chan *config.Config
@@ -240,7 +243,7 @@ func (s *server) startGateway(context.Context) error {
 func (s *server) gatewayOptions() gateway.Options {
 	c := s.config.Gateway
 	return gateway.Options{
-		Journal: s.journal, MaxBody: int(c.MaxBody),
+		Journal: s.journal, Suppresses: erasure.NewGuard(s.journal.Suppression()).Suppresses, MaxBody: int(c.MaxBody),
 		MaxMemory: int(c.MaxMemory), MaxInFlight: c.MaxRequests, Limits: eventLimits(c),
 		Health: s.journal.Health, Ready: s.publicReadiness, Version: s.options.Version,
 		Logger: s.log.With("part", "gateway"), Metrics: gatewayMetrics{s.metrics, s.series},
