@@ -74,6 +74,7 @@ func runServe(ctx context.Context, args []string, _ io.Reader, stdout, stderr io
 	}
 	r.log.Info("starting", "version", version, "config", readFrom(r.path, c), "data", c.DataDir)
 	logWarnings(r.log, c)
+	defer aimForMemory(c, os.Getenv)()
 	return explainStart(serve(ctx, c, r, stdout))
 }
 

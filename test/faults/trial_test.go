@@ -21,7 +21,7 @@ const concurrency = 48
 const mostMemory = 250 << 20
 
 // mostWithLarge is what it may take with events of 64 KiB.
-const mostWithLarge = 512 << 20
+const mostWithLarge = 340 << 20
 
 // setup says what a trial is made with.
 type setup struct {
