@@ -338,7 +338,9 @@ func (c *Cursor) apply(outcomes []storedOutcome, seq uint64) {
 		o := &outcomes[i]
 		switch {
 		case o.Kind == Parked:
-			c.state.finish(o.Position)
+			if c.state.finish(o.Position) {
+				c.parked.expected++
+			}
 			c.parked.upTo = max(c.parked.upTo, o.place.Seq())
 			continue
 		case o.place != 0:

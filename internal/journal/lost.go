@@ -137,3 +137,14 @@ func (c *Cursor) settleAccounts() {
 		c.place.Retired += done - accepted
 	}
 }
+
+// missParked counts the parked events that are gone from PARKED.
+func (c *Cursor) missParked() {
+	lost := c.parked.expected - c.parked.events
+	c.parked.expected = c.parked.events
+	if lost <= 0 {
+		return
+	}
+	c.totals.Lost += uint64(lost)
+	c.log.Error("parked events are gone from the journal: the disk has lost or damaged them", "events", lost)
+}

@@ -328,3 +328,29 @@ func TestLostCursor(t *testing.T) {
 		})
 	}
 }
+
+// TestLostParkedEvents takes a user's events out of PARKED.
+func TestLostParkedEvents(t *testing.T) {
+	t.Parallel()
+	d := newDamaged(t)
+	d.send(0, 3)
+	all := d.take(func(e Entry) bool { return e.Position.Seq() == 3 })
+	if err := d.c.Park(t.Context(), []Parking{{User: "a", Entries: all[:2]}, {User: "b", Entries: all[2:4]}}); err != nil {
+		t.Fatal(err)
+	}
+	d.totals(Status{Accepted: 6, Pending: 4, Totals: Totals{Delivered: 2}})
+	if err := d.c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	msg, err := d.j.parked.GetLastMsgForSubject(t.Context(), parkedSubject("d", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.j.parked.DeleteMsg(t.Context(), msg.Sequence); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		d.crash(true, func(string) {})
+		d.totals(Status{Accepted: 6, Pending: 2, Totals: Totals{Delivered: 2, Lost: 2}})
+	}
+}

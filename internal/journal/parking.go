@@ -19,6 +19,7 @@ type parking struct {
 	events   int                       // parked and not finished
 	spent    []spentMessage
 	fences   []parkFence // the latest owners' beginnings
+	expected int         // events that are parked and not finished, as OUTCOMES has it
 }
 
 // parkedUser is someone who has parked events.
@@ -141,6 +142,7 @@ func (p *parking) finish(place Position, user string) bool {
 	if m.done, fresh = m.done.with(place.Index()); !fresh {
 		return false
 	}
+	p.expected--
 	if m.done.count() == m.total {
 		p.spent = append(p.spent, spentMessage{seq: place.Seq()})
 	}
@@ -213,7 +215,7 @@ func (p *parking) save() savedParking {
 }
 
 func (p *parking) restore(s savedParking) {
-	p.upTo, p.fences = s.UpTo, slices.Clone(s.Fences)
+	p.upTo, p.fences, p.expected = s.UpTo, slices.Clone(s.Fences), s.Events
 	for seq, spans := range s.Done {
 		p.message(seq).done = fromSpans(spans)
 	}

@@ -51,6 +51,7 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 	if err := c.loadParked(ctx); err != nil {
 		return err
 	}
+	c.missParked()
 	if c.rebuilt {
 		if err := c.recount(ctx, lastPosition.Seq()); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -244,11 +245,21 @@ func Await(ctx context.Context, holds func() (bool, error)) error {
 	}
 }
 
+// Ports are looked for below those that the kernel gives to connections, which could take one before the process has it.
+const (
+	lowestPort = 10_000
+	ports      = 20_000
+)
+
+// freeAddress finds a port that nobody listens on.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	var err error
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", lowestPort+rand.N(ports))
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			return address, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", fmt.Errorf("find a free port: %w", err)
 }

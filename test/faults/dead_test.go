@@ -59,6 +59,22 @@ func (tr *trial) lettersWaiting() int {
 	return d.LettersWaiting
 }
 
+// countLetters is how many dead letters there are.
+func (tr *trial) countLetters() (n int) {
+	tr.Helper()
+	client := admin.NewClient(tr.process.Admin, config.NewSecret(tankertest.AdminToken))
+	for after := uint64(0); ; {
+		page, err := client.DeadLetters(tr.Context(), dead.Filter{DeadFilter: journal.DeadFilter{Limit: 100, After: after}})
+		if err != nil {
+			tr.Fatal(err)
+		}
+		n += len(page.Letters)
+		if after = page.Next; after == 0 {
+			return n
+		}
+	}
+}
+
 // discardLetters deletes all dead letters.
 func (tr *trial) discardLetters() {
 	tr.Helper()

@@ -37,6 +37,7 @@ type refiner struct {
 	weather weather
 	arrived map[string][][]int // by user: the events of each call that had its effect, in order
 	strange []string           // calls that are none of the traffic's
+	times   []time.Time        // when each of them came, in order
 }
 
 // weather is what befalls a call. have lets the call have its effect and returns its answer.
@@ -157,6 +158,7 @@ func (f *refiner) effect(r *http.Request, body []byte) answer {
 		}
 		f.arrived[id] = append(f.arrived[id], events)
 		f.events.Add(int64(len(events)))
+		f.times = append(f.times, time.Now())
 	}
 	return answer{rec.Code, rec.Header(), rec.Body.Bytes()}
 }
@@ -191,6 +193,29 @@ func numbers(body []byte) (id string, events []int, err error) {
 	}
 	slices.Sort(events)
 	return id, events, nil
+}
+
+// between is how many calls had their effect between two moments.
+func (f *refiner) between(from, to time.Time) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at(to) - f.at(from)
+}
+
+// firstAfter is when the first call after a moment had its effect; zero if none had.
+func (f *refiner) firstAfter(moment time.Time) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i := f.at(moment); i < len(f.times) {
+		return f.times[i]
+	}
+	return time.Time{}
+}
+
+// at is how many calls had had their effect before a moment. f.mu is held.
+func (f *refiner) at(moment time.Time) int {
+	i, _ := slices.BinarySearchFunc(f.times, moment, time.Time.Compare)
+	return i
 }
 
 // witness notes whether the caller was answered with success.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	mathrand "math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,88 @@ func TestTornTail(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestTornParked breaks off what was being written to PARKED, or to DEAD, when Tanker was killed while some users' events
+// wait or are refused.
+func TestTornParked(t *testing.T) {
+	for _, stream := range some("PARKED", "DEAD") {
+		for name, tear := range tails {
+			if !*full && name != "half a record" {
+				continue
+			}
+			t.Run(stream+" "+name, func(t *testing.T) {
+				inRounds(t, func(t *testing.T) {
+					tr := newTrial(t, setup{users: 20, letters: true, settings: "    window: {events: 128}\n"})
+					const failing, refused = 4, 6 // users
+					tr.refiner.becomes(failsAndRefuses(failing, refused))
+					tr.sendMeanwhile(size(60, 300), 0)
+					tr.await("events are parked, and dead", time.Minute, func() bool {
+						d, err := tr.process.Destination(tr.Context())
+						return err == nil && d.Parked > 50 && len(d.Totals.Dead) > 0
+					})
+					tr.kill()
+					tearNewest(t, tr, stream, tear)
+					tr.start()
+					tr.refiner.becomes(failsAndRefuses(0, refused))
+					tr.sent(time.Minute)
+					tr.await("everything has its outcome", 6*time.Minute, tr.idle)
+					tr.watch.end(t)
+					tr.checkDead(refused, failing)
+				})
+			})
+		}
+	}
+}
+
+// checkDead wants all events of some users to be dead, each with its letter, and those of all others to be delivered in order.
+func (tr *trial) checkDead(upTo, from int) {
+	tr.Helper()
+	d, err := tr.process.Destination(tr.Context())
+	if err != nil {
+		tr.Fatal(err)
+	}
+	dead := uint64(0)
+	for u := from; u < upTo; u++ {
+		dead += uint64(tr.traffic.answered[u].Load())
+	}
+	all := uint64(tr.traffic.total.Load())
+	if d.Totals.Dead["refused_422"] != dead || d.Totals.Delivered != all-dead || d.Accepted != all {
+		tr.Errorf("%+v, want %d dead of %d", d, dead, all)
+	}
+	if n := tr.countLetters(); n != int(dead) {
+		tr.Errorf("%d dead letters, want %d", n, dead)
+	}
+	tr.refiner.mu.Lock()
+	defer tr.refiner.mu.Unlock()
+	for u := range tr.traffic.answered {
+		if u >= from && u < upTo {
+			continue
+		}
+		if _, err := inOrder(tr.refiner.arrived[user(u)], int(tr.traffic.answered[u].Load())); err != nil {
+			tr.Errorf("%s: %v", user(u), err)
+		}
+	}
+}
+
+// failsAndRefuses is a Refiner that fails the calls of the first users, and refuses those of the users from the fourth on.
+func failsAndRefuses(failing, refused int) weather {
+	return func(w http.ResponseWriter, r *http.Request, have func() answer) {
+		for u := range refused {
+			if !isOf(r, user(u)) {
+				continue
+			}
+			if u >= 4 {
+				answer{status: http.StatusUnprocessableEntity, body: []byte(`{"message":"no"}`)}.write(w)
+				return
+			}
+			if u < failing {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+		}
+		busy(w, r, have)
 	}
 }
 

@@ -33,6 +33,7 @@ type setup struct {
 	dir      string // where Tanker's data is; "" is a folder of the test
 	binary   string // "" is Tanker as it is
 	letters  bool   // events may become dead letters
+	limits   string // of the destination, in YAML; "" is none
 }
 
 // trial is one round: a Tanker, what sends to it and what it sends to.
@@ -63,7 +64,8 @@ func newTrial(t *testing.T, s setup) *trial {
 	var err error
 	tr.process, err = tankertest.New(tankertest.Options{
 		Binary: s.binary, Dir: s.dir, Refiner: tr.refiner.url(), Journal: s.journal, Log: tr.output,
-		Settings: fmt.Sprintf("    max_concurrency: %d\n    limits: {key_per_minute: 0, user_per_minute: 0}\n", concurrency) + s.settings,
+		Settings: fmt.Sprintf("    max_concurrency: %d\n    limits: %s\n",
+			concurrency, cmp.Or(s.limits, "{key_per_minute: 0, user_per_minute: 0}")) + s.settings,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -11,17 +12,59 @@ import (
 	"tanker/refiner/refinertest"
 )
 
-// TestRefinerDown lets Refiner's port be closed for a while.
+// TestRefinerDown lets Refiner's port be closed for a while, the long form for five minutes under 200 events a second: few
+// calls are attempted meanwhile, and from the first second after it is back as many come as the limit permits.
 func TestRefinerDown(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
-		tr := newTrial(t, setup{users: 100})
-		tr.sendMeanwhile(size(4, 150), 200)
+		const perMinute = 24_000 // 400 a second
+		tr := newTrial(t, setup{users: 500, settings: "    merge: false\n", limits: fmt.Sprintf("{key_per_minute: %d, user_per_minute: 0}", perMinute)})
+		tr.sendMeanwhile(size(1, 130), 200)
 		tr.arrives(20, time.Minute)
 		tr.refiner.goAway()
-		tr.pass(size(time.Second, time.Minute))
+		down := time.Now()
+		attempts := tr.attempts()
+		tr.pass(size(time.Second, 5*time.Minute))
+		attempted := tr.attempts() - attempts
 		tr.refiner.comeBack(t)
-		tr.holds(3 * time.Minute)
+		tr.await("the first event after the outage", time.Minute, func() bool { return tr.refiner.between(down, time.Now()) > 0 })
+		if attempted >= 60 {
+			t.Errorf("%d calls were attempted during the outage, want fewer than 60", attempted)
+		}
+		if *full {
+			tr.comesAtFullRate(down, perMinute/60)
+		}
+		tr.holds(6 * time.Minute)
 	})
+}
+
+// comesAtFullRate wants nearly as many calls as the limit permits in each of the first seconds after an outage.
+func (tr *trial) comesAtFullRate(down time.Time, perSecond int) {
+	tr.Helper()
+	const seconds = 10
+	tr.pass((seconds + 1) * time.Second)
+	first := tr.refiner.firstAfter(down)
+	var counts []int
+	sum := 0
+	for i := range seconds {
+		from := first.Add(time.Duration(i) * time.Second)
+		n := tr.refiner.between(from, from.Add(time.Second))
+		counts = append(counts, n)
+		sum += n
+		if want := perSecond * (i + 1) * 95 / 100; sum < want {
+			tr.Errorf("%d calls came within %d s after the outage, want at least %d", sum, i+1, want)
+		}
+	}
+	tr.Logf("calls in each second after the outage, %d permitted: %v", perSecond, counts)
+}
+
+// attempts is how many calls have failed without an answer since the process started.
+func (tr *trial) attempts() uint64 {
+	tr.Helper()
+	d, err := tr.process.Destination(tr.Context())
+	if err != nil {
+		tr.Fatal(err)
+	}
+	return d.Calls["temporary"]
 }
 
 // TestRefinerSlow lets every answer take its time, and a few not come at all.
