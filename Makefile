@@ -6,7 +6,7 @@ FUZZTIME ?= 10s
 ROUNDS ?= 1
 RUN ?= .
 
-.PHONY: build test lint bench fuzz-short faults chromium clean
+.PHONY: build test lint bench fuzz-short faults deploy chromium clean
 
 build: ## bin/tanker
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
@@ -49,6 +49,10 @@ chromium:
 
 faults: ## all that can go wrong, for minutes each; ROUNDS=20 repeats it, RUN=Kill selects
 	go test ./test/faults -count 1 -v -timeout 24h -full -rounds $(ROUNDS) -run '$(RUN)'
+
+deploy: ## checks of what is in deploy/, with the programs that read it, as far as they are installed
+	go test -count 1 ./deploy ./internal/telemetry
+	cd deploy/check && go vet ./... && go test -count 1 ./...
 
 clean:
 	rm -rf bin test/sdk/node_modules test/console/node_modules

@@ -27,6 +27,7 @@ func commands() []command {
 		{"status", "state and totals of a running server's destinations", runStatus},
 		{"console", "a link that opens a running server's console in a browser", runConsole},
 		{"token", "make a new token for a running server's admin API and console", runToken},
+		{"health", "ask a running server whether it is alive, or ready", runHealth},
 		{"pause", "send nothing to a destination until it is resumed", runPause},
 		{"resume", "let a paused destination go on", runResume},
 		{"dead", "look at, send again or discard what could not be delivered", runDead},

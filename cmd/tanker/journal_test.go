@@ -75,6 +75,23 @@ func TestJournalIsCopiedOnTheCommandLine(t *testing.T) {
 	}
 }
 
+func TestHealth(t *testing.T) {
+	environment(t)
+	if r := tanker(t, "health"); r.code != 1 {
+		t.Errorf("without a server: %+v", r)
+	}
+	s, _ := serveFrom(t, "data")
+	for _, args := range [][]string{{"health"}, {"health", "--ready"}, {"health", "--data-dir", "data"}} {
+		if r := tanker(t, args...); r.code != 0 {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	s.stop()
+	if r := tanker(t, "health"); r.code != 1 || !strings.Contains(r.stderr, "no server answers") {
+		t.Errorf("after the stop: %+v", r)
+	}
+}
+
 func TestJournalCommandsThatAreRefused(t *testing.T) {
 	environment(t)
 	for name, text := range map[string]string{"other": "something else", "torn": "Tanker journal 1\nH"} {

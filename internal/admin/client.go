@@ -77,6 +77,12 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return s, c.do(ctx, http.MethodGet, "/api/v1/status", &s)
 }
 
+// Health asks whether the server is alive.
+func (c *Client) Health(ctx context.Context) error { return c.do(ctx, http.MethodGet, "/health", nil) }
+
+// Ready asks whether the server accepts events. The error says why not.
+func (c *Client) Ready(ctx context.Context) error { return c.do(ctx, http.MethodGet, "/ready", nil) }
+
 // DeadLetters asks for a part of the list of dead letters.
 func (c *Client) DeadLetters(ctx context.Context, f dead.Filter) (journal.DeadPage, error) {
 	var page journal.DeadPage

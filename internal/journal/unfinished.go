@@ -28,8 +28,11 @@ const (
 // refuseUnfinished says that the journal is an unfinished copy, if it is one.
 func (j *Journal) refuseUnfinished(ctx context.Context) error {
 	noted, err := j.readUnfinished(ctx)
-	if err != nil || noted == nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("open journal at %s: %w", j.place(), err)
+	}
+	if noted == nil {
+		return nil
 	}
 	return fmt.Errorf("%s: %w of %s", j.place(), ErrUnfinished, noted.From)
 }
