@@ -55,6 +55,7 @@ type destinationView struct {
 	Rejected outcomes
 	Dead     outcomes
 	CatchUp  string // how long until nothing waits, in words; "" if nothing waits
+	Behind   bool   // more comes in than goes out
 
 	Span  series.Span
 	Table []chartRow
@@ -99,24 +100,26 @@ func newOverview(ctx context.Context, b Backend) (overview, error) {
 		return overview{}, err
 	}
 	now := time.Now()
-	o := overview{Status: status, Verdict: judge(status)}
+	o := overview{Status: status}
 	for i := range status.Destinations {
 		d := &status.Destinations[i]
 		how, err := b.Series(d.Name)
 		if err != nil {
 			return overview{}, err
 		}
+		words, behind := catchUp(d, how.Pace(paceOver, now))
 		o.Destinations = append(o.Destinations, destinationView{
 			DestinationStatus: *d, Tone: toneOf(d.State), how: how,
 			Filtered: newOutcomes("filtered", d.Totals.Filtered),
 			Rejected: newOutcomes("rejected", d.Totals.Rejected),
 			Dead:     newOutcomes("dead", d.Totals.Dead),
-			CatchUp:  catchUp(d, how.Pace(paceOver, now)),
+			CatchUp:  words, Behind: behind,
 		})
 	}
 	for _, source := range status.Sources {
 		o.Sources = append(o.Sources, sourceView{source, b.SourceSeries(source.Name).Pace(paceOver, now)})
 	}
+	o.Verdict = judge(&o)
 	return o, nil
 }
 

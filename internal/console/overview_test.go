@@ -17,7 +17,7 @@ import (
 // busy is a destination with something of everything.
 func busy() admin.DestinationStatus {
 	return admin.DestinationStatus{
-		Name: "production", Enabled: true, State: "delivering", KeyPerMinute: 4000, InFlight: 3, Concurrency: 8,
+		Name: "production", Enabled: true, State: "delivering", Reason: "as fast as the limit allows", KeyPerMinute: 4000,
 		Accepted: 48210, Pending: 20, Parked: 3, Retrying: 2, OldestPending: time.Now().Add(-90 * time.Second),
 		LastDelivered: time.Now(),
 		Totals: journal.Totals{
@@ -33,7 +33,7 @@ func TestOverviewShowsTheWay(t *testing.T) {
 	page := b.page(t, "/")
 	text := textOf(page)
 	for _, want := range []string{
-		"It works. 20 events are on the way.", "production delivering", "3 of at most 8 calls",
+		"It works. 20 events are on the way.", "production delivering", "Events go to Refiner, as fast as the limit allows.",
 		"accepted 48,210", "filtered 12 message_type 12", "rejected 301 no_identity 300 no_event 1",
 		"pending 20 parked, their user must wait 3 failed, to be tried again 2 the oldest came 90 s ago",
 		"delivered 47,876", "dead 1 refused_422 1", "Caught up in a moment.",
@@ -98,8 +98,8 @@ func TestOverviewSaysWhatIsWrong(t *testing.T) {
 			[]string{"Events are not accepted at the moment: journal is full. SDKs keep them and try again."},
 		},
 		"disabled": {
-			func(s *admin.Status) { s.Destinations[0].State = "disabled" },
-			[]string{"It is switched off in the configuration: what comes in is kept and waits."},
+			func(s *admin.Status) { s.Destinations[0].State, s.Destinations[0].Reason = "disabled", "" },
+			[]string{"production stands still for now", "It is switched off in the configuration: what comes in is kept and waits."},
 		},
 		"nothing": {
 			func(s *admin.Status) { s.Destinations = nil },
@@ -172,11 +172,32 @@ func TestCatchUp(t *testing.T) {
 		"blocked, and calls merge": {36000, "blocked", series.Pace{Out: 2, Calls: 1, Known: true}, "When it goes on, it takes about 5 min to catch up."},
 	} {
 		d := &admin.DestinationStatus{Pending: test.pending, State: test.state, KeyPerMinute: 3600}
-		if got := catchUp(d, test.pace); got != test.want {
+		if got, behind := catchUp(d, test.pace); got != test.want || behind != strings.Contains(test.want, "does not catch up") {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
-	if got := catchUp(&admin.DestinationStatus{Pending: 5, State: "blocked"}, series.Pace{}); got != "" {
+	if got, _ := catchUp(&admin.DestinationStatus{Pending: 5, State: "blocked"}, series.Pace{}); got != "" {
 		t.Errorf("without a limit: %q", got)
+	}
+}
+
+// TestOverviewSaysThatItIsBehind lets more come in than go out.
+func TestOverviewSaysThatItIsBehind(t *testing.T) {
+	b := newBench(t).logIn(t)
+	d := busy()
+	b.server.status = admin.Status{Ready: true, Destinations: []admin.DestinationStatus{d}}
+	how, now := b.server.store.Destination("production"), time.Now().Add(-3*series.Every)
+	for i := range uint64(4) {
+		how.Observe(series.State{Accepted: 100 + 600*i, Finished: 50 + 60*i})
+		b.server.store.Sample(now.Add(time.Duration(i) * series.Every))
+	}
+	text := textOf(b.page(t, "/"))
+	for _, want := range []string{
+		"Events are delivered, but more come in than go out for production: 20 events wait.",
+		"It does not catch up: 3,600 events a minute come in, 360 can go out.",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
 	}
 }

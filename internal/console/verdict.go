@@ -31,32 +31,33 @@ func toneOf(state string) string {
 }
 
 // judge says in one sentence how everything stands.
-func judge(s admin.Status) verdict {
-	if !s.Ready {
-		return verdict{"bad", "Events are not accepted at the moment: " + s.NotReady + ". SDKs keep them and try again."}
+func judge(o *overview) verdict {
+	if !o.Ready {
+		return verdict{"bad", "Events are not accepted at the moment: " + o.NotReady + ". SDKs keep them and try again."}
 	}
-	var bad, warn []string
-	var pending, dead uint64
-	for i := range s.Destinations {
-		d := &s.Destinations[i]
+	var bad, warn, behind []string
+	var pending uint64
+	for i := range o.Destinations {
+		d := &o.Destinations[i]
 		pending += d.Pending
-		for _, n := range d.Totals.Dead {
-			dead += n
-		}
-		switch toneOf(d.State) {
-		case "bad":
+		switch {
+		case d.Tone == "bad":
 			bad = append(bad, d.Name)
-		case "warn":
+		case d.Tone == "warn", d.Tone == "" && d.Pending > 0: // switched off, and something waits for it
 			warn = append(warn, d.Name)
+		case d.Behind:
+			behind = append(behind, d.Name)
 		}
 	}
 	switch {
-	case len(s.Destinations) == 0:
+	case len(o.Destinations) == 0:
 		return verdict{"warn", "There is no destination yet, so events have nowhere to go."}
 	case len(bad) > 0:
 		return verdict{"bad", fmt.Sprintf("Events are accepted and kept, but nothing reaches %s. Below it says why.", and(bad))}
 	case len(warn) > 0:
 		return verdict{"warn", fmt.Sprintf("Events are accepted. %s stands still for now. Below it says why.", and(warn))}
+	case len(behind) > 0:
+		return verdict{"warn", fmt.Sprintf("Events are delivered, but more come in than go out for %s: %s.", and(behind), events(pending, "waits", "wait"))}
 	case pending > 0:
 		return verdict{"good", fmt.Sprintf("It works. %s on the way.", events(pending, "is", "are"))}
 	default:
@@ -79,10 +80,11 @@ func events(n uint64, one, many string) string {
 	return number(n) + " events " + many
 }
 
-// catchUp says how long it takes until nothing waits, as far as the pace of late and the limit tell.
-func catchUp(d *admin.DestinationStatus, pace series.Pace) string {
+// catchUp says how long it takes until nothing waits, as far as the pace of late and the limit tell. behind says that it
+// takes for ever.
+func catchUp(d *admin.DestinationStatus, pace series.Pace) (words string, behind bool) {
 	if d.Pending == 0 {
-		return ""
+		return "", false
 	}
 	stands := toneOf(d.State) != "good"
 	out := pace.Out
@@ -90,11 +92,11 @@ func catchUp(d *admin.DestinationStatus, pace series.Pace) string {
 		out = permitted(d, pace)
 	}
 	if out == 0 {
-		return ""
+		return "", false
 	}
 	net := out - pace.In
 	if net <= 0 {
-		return fmt.Sprintf("It does not catch up: %s events a minute come in, %s can go out.", aMinute(pace.In), aMinute(out))
+		return fmt.Sprintf("It does not catch up: %s events a minute come in, %s can go out.", aMinute(pace.In), aMinute(out)), true
 	}
 	took := time.Duration(float64(d.Pending) / net * float64(time.Second))
 	about := "about " + span(took)
@@ -102,9 +104,9 @@ func catchUp(d *admin.DestinationStatus, pace series.Pace) string {
 		about = "a moment"
 	}
 	if stands {
-		return fmt.Sprintf("When it goes on, it takes %s to catch up.", about)
+		return fmt.Sprintf("When it goes on, it takes %s to catch up.", about), false
 	}
-	return fmt.Sprintf("Caught up in %s.", about)
+	return fmt.Sprintf("Caught up in %s.", about), false
 }
 
 // permitted is how many events a second the limit lets through, when each call brings as many as of late. 0 if there is no
