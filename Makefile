@@ -6,7 +6,7 @@ FUZZTIME ?= 10s
 ROUNDS ?= 1
 RUN ?= .
 
-.PHONY: build test lint bench fuzz-short faults deploy chromium clean
+.PHONY: build test lint bench fuzz-short faults fault-rounds deploy chromium clean
 
 build: ## bin/tanker
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
@@ -49,6 +49,15 @@ chromium:
 
 faults: ## all that can go wrong, for minutes each; ROUNDS=20 repeats it, RUN=Kill selects
 	go test ./test/faults -count 1 -v -timeout 24h -full -rounds $(ROUNDS) -run '$(RUN)'
+
+# Rows that mostly wait run side by side, and beside the others.
+WAITING := TestRefinerSlow|TestStopped|TestWrongKey|TestLowerLimits|TestClock|TestTooManyRequests|TestGarbage
+fault-rounds: ## as faults, in less time: ROUNDS=20 long rounds of everything, the results in bin/rounds-*.txt
+	mkdir -p bin && go test -c -o bin/faults.test ./test/faults
+	cd test/faults && for row in "waiting 8 -test.run=$(WAITING)" "down 3 -test.run=TestRefinerDown" \
+	    "busy 2 -test.skip=$(WAITING)|TestRefinerDown"; do \
+	  set -- $$row; ../../bin/faults.test -test.v -test.timeout 24h -full -rounds $(ROUNDS) -beside $$2 $$3 > ../../bin/rounds-$$1.txt 2>&1 & done; wait
+	@grep -hE '^--- |^FAIL|_test.go.*(want|not after)' bin/rounds-*.txt
 
 deploy: ## checks of what is in deploy/, with the programs that read it, as far as they are installed
 	go test -count 1 ./deploy ./internal/telemetry

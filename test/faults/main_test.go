@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -20,14 +21,23 @@ import (
 var (
 	full   = flag.Bool("full", false, "long rounds, and those that take minutes")
 	rounds = flag.Int("rounds", 1, "how often each kind of fault happens")
+	beside = flag.Int("beside", 0, "how many rounds run side by side, those of a kind too; 0 means as many kinds as the machine is good for")
 )
+
+// together lets the rounds of a kind run side by side.
+var together bool
 
 // folder is where the program is built, and what must not be in a test's own folder.
 var folder string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", size("16", "4")); err != nil { // short rounds mostly wait
+	if *beside == 0 {
+		*beside = size(16, 4) // short rounds mostly wait
+	} else {
+		together = true
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(*beside)); err != nil {
 		panic(err)
 	}
 	os.Exit(run(m))
@@ -53,7 +63,12 @@ func inRounds(t *testing.T, round func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
 	for i := range *rounds {
-		t.Run(fmt.Sprintf("round %d", i+1), round)
+		t.Run(fmt.Sprintf("round %d", i+1), func(t *testing.T) {
+			if together {
+				t.Parallel()
+			}
+			round(t)
+		})
 	}
 }
 
