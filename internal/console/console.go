@@ -18,6 +18,8 @@ import (
 type Backend interface {
 	overviewBackend
 	liveBackend
+	eventBackend
+	userBackend
 	deadBackend
 	playgroundBackend
 	destinationsBackend
@@ -101,6 +103,8 @@ func (c *Console) list() []page {
 	return []page{
 		overviewPage(),
 		livePage(),
+		eventPages(),
+		userPages(),
 		deadPage(),
 		playgroundPage(),
 		destinationsPage(),

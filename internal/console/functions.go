@@ -45,6 +45,9 @@ func (c *Console) functions() template.FuncMap {
 		"letters":   letters,
 		"tone":      tone,
 		"profile":   userPath,
+		"pending":   pendingText,
+		"soon":      soon,
+		"after":     after,
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 
 	"golang.org/x/net/html"
 
+	"tanker/internal/history"
 	"tanker/internal/journal"
 	"tanker/internal/live"
+	"tanker/refiner"
 )
 
 // fakeEvents is the part of a fake server that the pages of events ask.
@@ -20,6 +22,20 @@ type fakeEvents struct {
 	watched      live.Filter  // that was asked for last
 	watchErr     error        // what watching ends with; nil means that nothing more happens
 	destinations []string
+
+	event     history.Inspected // that there is
+	inspected history.InspectOptions
+	resent    []string
+	resendErr error
+	listed    history.ListOptions // that were asked for last
+	list      history.Page
+	sought    history.FindOptions
+	found     history.Found
+
+	waiting    map[string]history.Waiting // by destination and user
+	asked      string                     // whose contact
+	contact    refiner.ContactRecord
+	contactErr error
 }
 
 func (f *fakeEvents) Watch(ctx context.Context, filter live.Filter, emit func(live.Frame) error) error {
@@ -51,6 +67,39 @@ func (f *fakeEvents) DestinationNames() []string { return f.destinations }
 var hostileTexts = []string{
 	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `javascript:alert(1)`, "a\u202egnp.exe", "\x1b[31m\x00\u2066",
 	`</li><li id="x">`, "{{.CSRF}}", "line\r\ndata: x\r\n\r\nevent: over\r\ndata: ", strings.Repeat("é", 500_000), `' onmouseover='x`,
+}
+
+func (f *fakeEvents) Inspect(_ context.Context, at journal.Position, o history.InspectOptions) (history.Inspected, error) {
+	f.inspected = o
+	if at != f.event.Position {
+		return history.Inspected{}, journal.ErrNotFound
+	}
+	return f.event, nil
+}
+
+func (f *fakeEvents) Resend(_ context.Context, destination string, at journal.Position) error {
+	f.resent = append(f.resent, fmt.Sprint(destination, " ", at))
+	return f.resendErr
+}
+
+func (f *fakeEvents) List(_ context.Context, o history.ListOptions) (history.Page, error) {
+	f.listed = o
+	return f.list, nil
+}
+
+func (f *fakeEvents) Find(_ context.Context, o history.FindOptions) (history.Found, error) {
+	f.sought = o
+	return f.found, nil
+}
+
+func (f *fakeEvents) Waiting(_ context.Context, destination, user string) (history.Waiting, bool) {
+	w, known := f.waiting[destination+" "+user]
+	return w, known
+}
+
+func (f *fakeEvents) Contact(_ context.Context, destination, user string) (refiner.ContactRecord, error) {
+	f.asked = destination + " " + user
+	return f.contact, f.contactErr
 }
 
 func row(n int, name string, outcomes ...live.Outcome) *live.Row {

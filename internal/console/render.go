@@ -15,9 +15,10 @@ import (
 //go:embed pages
 var pageFiles embed.FS
 
-// parsePages reads the templates. Each page is layout.html with a "content" of its own, and may define a "head".
+// parsePages reads the templates. Each page is layout.html, and what is in parts.html, with a "content" of its own, and may
+// define a "head".
 func (c *Console) parsePages() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(c.functions()).ParseFS(pageFiles, "pages/layout.html")
+	shared, err := template.New("").Funcs(c.functions()).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html")
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +29,7 @@ func (c *Console) parsePages() (map[string]*template.Template, error) {
 	pages := map[string]*template.Template{}
 	for _, file := range files {
 		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" {
+		if name == "layout" || name == "parts" {
 			continue
 		}
 		page, err := shared.Clone()

@@ -136,6 +136,9 @@ func (f *finder) look(p *journal.StoredPack, e *journal.Entry) Traced {
 	for i := range f.destinations {
 		if fate, gets := fateOf(f.log, &f.destinations[i], p, e); gets {
 			fate.Mapping.Body = nil
+			if d := &f.destinations[i]; fate.Outcome == Pending && d.State != nil {
+				fate.State = d.State()
+			}
 			found.Fates = append(found.Fates, fate)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 // Inspected is one event with all that is known of it.
 type Inspected struct {
 	Traced
+	User      string          `json:"user,omitempty"`  // the user id, else the email, else the anonymous id
 	Stored    time.Time       `json:"stored,omitzero"` // when it was written to the log; zero if only its dead letter is left
 	RequestIP string          `json:"requestIp,omitempty"`
 	Enriched  json.RawMessage `json:"enriched,omitempty"` // as RudderStack's gateway would hand it on; nil if it cannot be read
@@ -47,7 +48,7 @@ func Inspect(ctx context.Context, log Archive, destinations []Destination, at jo
 		return inspectLetter(ctx, log, destinations, at)
 	}
 	entry := &pack.Entries[at.Index()]
-	found := Inspected{Traced: traced(&pack, entry), Stored: pack.Stored, RequestIP: entry.RequestIP, Enriched: enriched(entry)}
+	found := Inspected{Traced: traced(&pack, entry), User: Summarize(entry).User, Stored: pack.Stored, RequestIP: entry.RequestIP, Enriched: enriched(entry)}
 	for i := range destinations {
 		d := &destinations[i]
 		fate, gets := fateOf(log, d, &pack, entry)
@@ -182,7 +183,7 @@ func inspectLetter(ctx context.Context, log Archive, destinations []Destination,
 		}
 		entry := letter.Entry()
 		entry.Position, entry.ReplayOf = at, letter.ReplayOf
-		found := Inspected{Traced: traced(&journal.StoredPack{}, &entry), RequestIP: letter.RequestIP, Enriched: enriched(&entry)}
+		found := Inspected{Traced: traced(&journal.StoredPack{}, &entry), User: Summarize(&entry).User, RequestIP: letter.RequestIP, Enriched: enriched(&entry)}
 		fate := Fate{Destination: d.Name, Mapping: Map(d.Mapper, &entry)}
 		o := journal.Outcome{Position: at, Kind: journal.Dead, Reason: letter.Reason, Attempts: len(letter.Attempts), At: letter.At}
 		if err := settle(ctx, log, &fate, &o); err != nil {

@@ -15,7 +15,8 @@ const Retrying journal.Kind = "retrying"
 type ListOptions struct {
 	Destination string       // required
 	Kind        journal.Kind // one of the four outcomes, or Pending, Retrying or journal.Parked
-	Reason      string       // only those with this reason; "" means all
+	Reason      string       // only outcomes with this reason; "" means all
+	User        string       // of parked events, only those that wait because of this user; "" means all
 	Next        uint64       // continue a list: what the page before said
 	Limit       int          // events on the page, exceeded by some dozens at most; zero means 50
 }

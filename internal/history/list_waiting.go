@@ -77,7 +77,7 @@ func listRetrying(ctx context.Context, log Archive, o ListOptions) (Page, error)
 
 // listParked lists the events that were moved out of the way. Next is the last message of PARKED.
 func listParked(ctx context.Context, log Archive, o ListOptions) (Page, error) {
-	parked, err := log.ParkedEvents(ctx, journal.ParkedFilter{Destination: o.Destination, After: o.Next, Limit: o.Limit})
+	parked, err := log.ParkedEvents(ctx, journal.ParkedFilter{Destination: o.Destination, User: o.User, After: o.Next, Limit: o.Limit})
 	if err != nil {
 		return Page{}, err
 	}

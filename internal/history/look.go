@@ -149,11 +149,12 @@ type Summary struct {
 	AnonymousID string
 	MessageID   string
 	ReceivedAt  time.Time
+	ReplayOf    journal.Position // what it repeats, if it is a replay
 }
 
 // Summarize says in short what an event is. It may be damaged, or blanked: then there is little to say.
 func Summarize(e *journal.Entry) Summary {
-	s := Summary{Position: e.Position, Source: e.Source, Type: e.Type, MessageID: e.MessageID, ReceivedAt: e.ReceivedAt}
+	s := Summary{Position: e.Position, Source: e.Source, Type: e.Type, MessageID: e.MessageID, ReceivedAt: e.ReceivedAt, ReplayOf: e.ReplayOf}
 	if parsed, err := parse(e); err == nil {
 		s.Type, s.Name, s.User = parsed.Type(), nameOf(parsed), parsed.UserKey()
 		s.UserID, s.Email, s.AnonymousID = parsed.UserID().Text(), parsed.Email().Text(), parsed.AnonymousID()

@@ -354,6 +354,7 @@ func TestList(t *testing.T) {
 		"dead":       {history.ListOptions{Kind: journal.Dead}, nil},
 		"pending":    {history.ListOptions{Kind: history.Pending}, names[8:]},
 		"retrying":   {history.ListOptions{Kind: history.Retrying}, names[9:10]},
+		"of a user":  {history.ListOptions{Kind: journal.Parked, User: "u0"}, []string{names[6]}},
 		"parked":     {history.ListOptions{Kind: journal.Parked}, []string{names[5], names[7], names[6]}},
 	} {
 		for _, limit := range []int{1, 3, 50} {
