@@ -67,6 +67,15 @@ var (
 // ID is the id of the row's element.
 func (r liveRow) ID() string { return "e-" + strings.ReplaceAll(r.Position.String(), ".", "-") }
 
+// Fate says in short what has become of the event: the row is the same as long as that is.
+func (r liveRow) Fate() string {
+	var fate strings.Builder
+	for _, o := range r.Outcomes {
+		fate.WriteString(o.Destination + " " + string(o.Kind) + ";")
+	}
+	return fate.String()
+}
+
 // Took is how long an outcome took from the acceptance of the event on.
 func (r liveRow) Took(o live.Outcome) string {
 	if r.ReplayTo != "" || o.Kind == journal.Parked || o.At.Before(r.ReceivedAt) {

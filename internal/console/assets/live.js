@@ -4,7 +4,8 @@
   const list = document.getElementById("live-rows");
   if (!list) return;
   const most = 300;      // rows that are kept
-  const patience = 40;   // frames that are kept while the rows are held still
+  const patience = 3000; // rows that are kept while they are held still
+  const atOnce = 80;     // rows that are drawn at once, so that the browser stays at ease
   const form = document.getElementById("live-filters");
   const button = document.getElementById("live-pause");
   const rates = document.getElementById("live-rates");
@@ -13,8 +14,9 @@
   const sign = document.querySelector("[data-live]");
 
   let source = null;     // null while paused
-  let frames = [];       // not shown yet: {html, reset}
-  let stale = false;     // frames were thrown away while the rows were held still
+  let waiting = [];      // rows that are not drawn yet
+  let anew = false;      // before them all others go
+  let stale = false;     // rows were thrown away while they were held still
   let drawing = false;
   let pointed = false;
 
@@ -44,10 +46,10 @@
     source = htmx.createEventSource(list.dataset.stream + (query ? "?" + query : ""));
     source.addEventListener("open", () => state("live", "on"));
     source.addEventListener("error", () => { if (source) state("not connected, trying again", "off"); });
-    source.addEventListener("reset", (e) => { frames = [{ html: e.data, reset: true }]; stale = false; draw(); });
+    source.addEventListener("reset", (e) => { waiting = read(e.data); anew = true; stale = false; draw(); });
     source.addEventListener("rows", (e) => {
-      frames.push({ html: e.data, reset: false });
-      if (frames.length > patience) { frames = []; stale = true; }
+      waiting.push(...read(e.data));
+      if (waiting.length > patience) { waiting = []; stale = true; }
       draw();
     });
     source.addEventListener("summary", (e) => {
@@ -60,42 +62,49 @@
   function disconnect() {
     if (source) source.close();
     source = null;
-    frames = [];
-    stale = false;
+    waiting = [];
+    anew = stale = false;
   }
 
-  // Several frames that have come since the last time are drawn at once.
+  function read(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return [...template.content.querySelectorAll("li")];
+  }
+
+  // Draws some of the rows that have come, and the others with the next pictures.
   function draw() {
-    if (drawing || held()) return;
+    if (drawing || held() || !(waiting.length || anew || stale)) return;
     drawing = true;
     requestAnimationFrame(() => {
       drawing = false;
       if (held()) return;
       if (stale) { connect(); return; }
-      const due = frames;
-      frames = [];
-      for (const frame of due) show(frame);
-      if (due.length) {
-        empty.hidden = list.childElementCount > 0;
-        htmx.trigger(list, "htmx:load"); // times in the reader's zone
-      }
+      if (anew) list.replaceChildren(...waiting.splice(0).reverse().map(same));
+      else show(waiting.splice(0, atOnce));
+      anew = false;
+      empty.hidden = list.childElementCount > 0;
+      htmx.trigger(list, "htmx:load"); // times in the reader's zone
+      draw();
     });
   }
 
-  function show(frame) {
-    const template = document.createElement("template");
-    template.innerHTML = frame.html;
-    if (frame.reset) list.replaceChildren();
-    const fresh = [];
-    for (const row of template.content.querySelectorAll("li")) {
-      const before = frame.reset ? null : document.getElementById(row.id);
+  // The row as it is shown already, if it is: whoever is about to click on it should meet it.
+  function same(row) {
+    const before = document.getElementById(row.id);
+    return before && before.dataset.fate === row.dataset.fate ? before : row;
+  }
+
+  // The oldest row comes first.
+  function show(rows) {
+    const fresh = new Map();
+    for (const row of rows) {
+      const before = document.getElementById(row.id);
       if (before) before.replaceWith(row);
-      else fresh.push(row);
+      else fresh.set(row.id, row); // a row that has changed meanwhile takes the place of its former self
     }
-    fresh.reverse();
-    if (fresh.length > most) fresh.length = most;
-    for (let over = list.childElementCount + fresh.length - most; over > 0; over--) list.lastElementChild.remove();
-    list.prepend(...fresh);
+    for (let over = list.childElementCount + fresh.size - most; over > 0 && list.lastElementChild; over--) list.lastElementChild.remove();
+    list.prepend(...[...fresh.values()].reverse());
   }
 
   // The URL says what is shown, so that it can be kept and passed on.
