@@ -30,7 +30,7 @@ func TestEvent(t *testing.T) {
 	b.visit(t, "/events/3.0")
 	b.shows(t, "No call can be made of it")
 	b.shot(t, "event-rejected")
-	b.click(t, `a[href^="/playground"]`)
+	b.click(t, `main a[href^="/playground"]`)
 	b.until(t, `location.pathname === "/playground" && document.querySelector("textarea").value.includes("Pricing Viewed")`)
 
 	// Again: asked first, then done.

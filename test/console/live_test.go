@@ -2,12 +2,15 @@ package console_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 
 	"tanker/internal/config"
@@ -89,42 +92,53 @@ func TestLive(t *testing.T) {
 	b.shot(t, "live")
 }
 
-// TestLiveAtFiveHundred watches 500 events a second, each with its outcome. A browser on a machine that is busy with other
-// things is slow whatever the page does, so one round of three has to do.
+// TestLiveAtFiveHundred watches 500 events a second, each with its outcome. On a machine that is busy with other things
+// tasks are long whatever the page does; then what counts is how much of a processor the page takes.
 func TestLiveAtFiveHundred(t *testing.T) {
 	k := start(t, func(c *config.Config) { c.Destinations[0].Limits = config.Limits{} })
 	b := logIn(t, k)
+	b.do(t, "measure", command(performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}))
 	b.visit(t, "/live")
 	b.until(t, `document.querySelector("[data-live]").dataset.live === "on"`)
-	longest := 0.0
-	for round := range 3 {
-		value[bool](t, b, `(() => {
-			window.longest = window.tasks = 0;
-			window.observer?.disconnect();
-			window.observer = new PerformanceObserver(l => { for (const e of l.getEntries()) { longest = Math.max(longest, e.duration); tasks++; } });
-			observer.observe({entryTypes: ["longtask"]});
-			return true;
-		})()`)
-		k.flood(t, round)
-		longest = value[float64](t, b, "longest")
-		t.Logf("%d long tasks, the longest of %.0f ms; %s", value[int](t, b, "tasks"), longest, value[string](t, b, `document.getElementById("live-rates").textContent`))
-		if longest < 200 {
-			break
-		}
-	}
-	if longest >= 200 {
-		t.Errorf("a task took %.0f ms", longest)
+	value[bool](t, b, `(() => {
+		window.longest = window.tasks = 0;
+		new PerformanceObserver(l => { for (const e of l.getEntries()) { longest = Math.max(longest, e.duration); tasks++; } }).observe({entryTypes: ["longtask"]});
+		return true;
+	})()`)
+	busy, begun := b.busy(t), time.Now()
+	k.flood(t)
+	longest, share := value[float64](t, b, "longest"), (b.busy(t)-busy)/time.Since(begun).Seconds()
+	t.Logf("%d long tasks, the longest of %.0f ms; %.0f %% of a processor; %s", value[int](t, b, "tasks"), longest, 100*share,
+		value[string](t, b, `document.getElementById("live-rates").textContent`))
+	if longest >= 200 && share > 0.3 {
+		t.Errorf("a task took %.0f ms, and the page %.0f %% of a processor", longest, 100*share)
 	}
 	k.settled(t)
 	b.until(t, `[...document.querySelectorAll(".ev")].every(e => e.textContent.includes("delivered"))`)
-	if rows := value[int](t, b, `document.querySelectorAll(".ev").length`); rows > 300 {
+	if rows := value[int](t, b, `document.querySelectorAll(".ev").length`); rows != 300 {
 		t.Errorf("the page keeps %d rows", rows)
 	}
 	b.shot(t, "live-busy")
 }
 
+// busy is how many seconds of a processor the page has taken.
+func (b *tab) busy(t *testing.T) float64 {
+	t.Helper()
+	var seconds float64
+	b.do(t, "measure", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		result, err := cdp.Call(ctx, target, performance.GetMetrics, cdp.Empty{})
+		for _, metric := range result.Metrics {
+			if metric.Name == "TaskDuration" {
+				seconds = metric.Value
+			}
+		}
+		return err
+	}))
+	return seconds
+}
+
 // flood sends 500 events a second for some seconds.
-func (k *tanker) flood(t *testing.T, round int) {
+func (k *tanker) flood(t *testing.T) {
 	t.Helper()
 	const rate, seconds, parts = 500, 6, 10
 	next := time.NewTicker(time.Second / parts)
@@ -132,7 +146,7 @@ func (k *tanker) flood(t *testing.T, round int) {
 	for n := range seconds * parts {
 		events := make([]map[string]any, rate/parts)
 		for i := range events {
-			events[i] = map[string]any{"type": "track", "userId": fmt.Sprint("user-", n%7, i), "event": fmt.Sprint("Event ", round, ".", n, ".", i)}
+			events[i] = map[string]any{"type": "track", "userId": fmt.Sprint("user-", n%7, i), "event": fmt.Sprint("Event ", n, ".", i)}
 		}
 		k.sendBatch(t, events)
 		<-next.C
