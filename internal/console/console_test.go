@@ -602,3 +602,22 @@ func TestEventsOfAStream(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsSayThatTheyAreAlive waits on a stream on which nothing happens.
+func TestStreamsSayThatTheyAreAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t).logIn(t)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		req := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:8081/overview/stream", nil)
+		req.AddCookie(b.cookie)
+		w, ended := httptest.NewRecorder(), make(chan struct{})
+		go func() { b.ServeHTTP(w, req); close(ended) }()
+		time.Sleep(5*heartbeat + time.Second)
+		stop()
+		<-ended
+		if alive := strings.Count(w.Body.String(), ": alive\n\n"); alive != 5 {
+			t.Errorf("it said %d times that it is alive, want 5: %s", alive, w.Body)
+		}
+	})
+}

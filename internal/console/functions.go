@@ -33,6 +33,7 @@ func (c *Console) functions() template.FuncMap {
 
 		"link":      c.link,
 		"stop":      newStop,
+		"shows":     c.shows,
 		"high":      func(most int64) int64 { return most / 4 * 3 },
 		"in":        func(t time.Time) string { return in(t, time.Now()) },
 		"perMinute": func(perSecond float64) int { return int(perSecond*60 + 0.5) },

@@ -31,7 +31,10 @@ func (c *Console) link(destination, kind, reason string, count uint64) (countLin
 	}
 	l.Label = number(count) + " " + strings.TrimSpace(kind+" "+reason)
 	path, pairs := "/events", []string{"destination", destination, "outcome", kind, "reason", reason}
-	if kind == "dead" {
+	switch kind {
+	case "accepted":
+		path, pairs = "/live", []string{"destination", destination}
+	case "dead":
 		path, pairs = "/dead", []string{"destination", destination, "reason", reason}
 	}
 	if !c.shows(path) {

@@ -33,7 +33,7 @@ func TestOverviewShowsTheWay(t *testing.T) {
 	page := b.page(t, "/")
 	text := textOf(page)
 	for _, want := range []string{
-		"It works. 20 events are on the way.", "production delivering", "Events go to Refiner, as fast as the limit allows.",
+		"It works. 20 events are on the way.", "production pause, settings, key delivering", "Events go to Refiner, as fast as the limit allows.",
 		"accepted 48,210", "filtered 12 message_type 12", "rejected 301 no_identity 300 no_event 1",
 		"pending 20 parked, their user must wait 3 failed, to be tried again 2 the oldest came 90 s ago",
 		"delivered 47,876", "dead 1 refused_422 1", "Caught up in a moment.",

@@ -21,7 +21,7 @@ func (s *Series) change() []byte {
 	if !s.unsaved {
 		return nil
 	}
-	s.unsaved = false
+	s.unsaved = false // if it cannot be kept: there is more in ten seconds
 	return s.encode()
 }
 

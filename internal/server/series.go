@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"tanker/internal/delivery"
@@ -25,26 +24,23 @@ func (s *server) startSeries(ctx context.Context) error {
 		for {
 			select {
 			case <-ctx.Done():
-				return s.keepSeries(context.WithoutCancel(ctx))
+				s.keepSeries(context.WithoutCancel(ctx))
+				return nil
 			case <-tick.C:
-				if err := s.keepSeries(ctx); err != nil {
-					s.log.Warn("the charts were not saved", "error", err)
-				}
+				s.keepSeries(ctx)
 			}
 		}
 	})
 	return nil
 }
 
-func (s *server) keepSeries(ctx context.Context) error {
+// keepSeries saves what has changed. That it does not succeed is no reason to fail anything else.
+func (s *server) keepSeries(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
-	err := s.series.Save(ctx, s.journal)
-	if errors.Is(err, journal.ErrFull) {
+	if err := s.series.Save(ctx, s.journal); err != nil {
 		s.log.Warn("the charts were not saved", "error", err)
-		return nil // no reason to fail a stop
 	}
-	return err
 }
 
 // startSampling takes down how the destinations go, as long as the fleet is there.
