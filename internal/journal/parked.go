@@ -35,7 +35,7 @@ const MaxParkedUser = 1024
 
 // Where a message of PARKED is full. A single event may be larger than parkedBytes.
 const (
-	parkedEvents = 64
+	parkedEvents = 512
 	parkedBytes  = 256 << 10
 )
 
