@@ -30,15 +30,25 @@ func (b *backend) DeadLetter(ctx context.Context, destination string, at journal
 	return b.journal.DeadLetter(ctx, destination, at)
 }
 
+// reasonNoDestination is why a letter stays whose destination is gone from the configuration.
+const reasonNoDestination = "no_destination"
+
+func noDestination(name string) string {
+	return fmt.Sprintf("the destination %s is not in the configuration any more", name)
+}
+
 // PreviewDead says what would be sent if a dead letter were sent again.
 func (b *backend) PreviewDead(ctx context.Context, destination string, at journal.Position, corrected []byte) (history.Mapped, error) {
-	l, err := b.line(destination)
-	if err != nil {
-		return history.Mapped{}, err
-	}
 	letter, err := b.journal.DeadLetter(ctx, destination, at)
 	if err != nil {
 		return history.Mapped{}, err
+	}
+	l, err := b.line(destination)
+	if err != nil {
+		return history.Mapped{
+			Type: letter.Type, User: letter.User, Kind: journal.Dead, Reason: reasonNoDestination,
+			Message: noDestination(destination),
+		}, nil
 	}
 	entry := letter.Entry()
 	if len(corrected) > 0 {
@@ -51,11 +61,11 @@ func (b *backend) PreviewDead(ctx context.Context, destination string, at journa
 
 // ReplayDead sends a dead letter again, if the mapping makes a call of it: as a rejected event it would be lost.
 func (b *backend) ReplayDead(ctx context.Context, destination string, at journal.Position, corrected []byte) error {
-	l, err := b.line(destination)
-	if err != nil {
-		return err
-	}
+	l, unknown := b.line(destination)
 	return b.journal.ReplayDead(ctx, destination, at, func(entry *journal.Entry) error {
+		if unknown != nil {
+			return fmt.Errorf("%w: %s", history.ErrEvent, noDestination(destination))
+		}
 		if len(corrected) > 0 {
 			if err := history.Edit(entry, corrected); err != nil {
 				return err

@@ -46,8 +46,12 @@ func (b *backend) StoredEvent(ctx context.Context, at journal.Position) (journal
 		found = &e
 		return nil
 	})
-	if err == nil && found == nil {
+	switch {
+	case err != nil:
+	case found == nil:
 		err = fmt.Errorf("event %s: %w", at, journal.ErrNotFound)
+	case found.Erased():
+		err = fmt.Errorf("event %s was erased: %w", at, journal.ErrNotFound)
 	}
 	if err != nil {
 		return journal.Entry{}, err
