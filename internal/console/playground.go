@@ -190,6 +190,7 @@ func (d *playgroundData) try(v *visit) error {
 func (d playgroundData) Doing(s playground.Step) string {
 	text := map[playground.StepName]string{
 		playground.StepRead:      "Read",
+		playground.StepKnown:     "A user who was not erased",
 		playground.StepAddressed: "Meant for " + d.Form.Destination,
 		playground.StepTransform: "Transformation",
 		playground.StepWanted:    "Wanted by " + d.Form.Destination,

@@ -25,6 +25,9 @@ type Destination struct {
 	Filter  filter.Settings
 	Mapping mapping.Settings
 	Script  transform.Script // its transformation; nil if it has none
+
+	// Suppresses reports whether an event is of a user who was erased, and whose events are not wanted any more. May be nil.
+	Suppresses func(e *event.Event) bool
 }
 
 // Request is an event that is tried out, and how.
@@ -62,6 +65,9 @@ type Result struct {
 	Log     []string // what the transformation logged
 }
 
+// reasonSuppressed is what delivery says of events of users who are suppressed.
+const reasonSuppressed = "suppressed"
+
 // Try says what an event becomes. It takes as long as the destination's transformation does.
 func Try(ctx context.Context, d Destination, r Request) Result {
 	t := &try{destination: d, request: r}
@@ -70,6 +76,14 @@ func Try(ctx context.Context, d Destination, r Request) Result {
 		return t.refused(mapping.Refusal{Outcome: mapping.Rejected, Reason: mapping.ReasonMalformed, Message: err.Error()})
 	}
 	t.result.Type, t.result.User = e.Type(), e.UserKey()
+	if d.Suppresses != nil && d.Suppresses(e) {
+		refusal := mapping.Refusal{
+			Outcome: mapping.Filtered, Reason: reasonSuppressed,
+			Message: "The user was erased, and is suppressed: such events are dropped as they come.",
+		}
+		t.step(Step{Name: StepKnown, Verdict: Stopped, Reason: refusal.Reason, Message: refusal.Message})
+		return t.refused(refusal)
+	}
 	chain, err := t.chain()
 	if err != nil {
 		t.result.Message = err.Error()

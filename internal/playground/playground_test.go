@@ -118,6 +118,10 @@ func TestTryBounds(t *testing.T) {
 	if got := Try(t.Context(), Destination{}, long); got.Outcome != Rejected || len(got.Message) > 500 {
 		t.Errorf("%+v", got)
 	}
+	gone := Destination{Suppresses: func(e *event.Event) bool { return e.UserKey() == "u1" }}
+	if got := Try(t.Context(), gone, Request{Event: []byte(track)}); got.Outcome != Filtered || got.Reason != "suppressed" || steps(got) != "+read -suppression:suppressed" {
+		t.Errorf("%+v", got)
+	}
 	deep := Request{Event: []byte(`{"a":[[[[1]]]]}`), Limits: event.Limits{MaxDepth: 3}}
 	if got := Try(t.Context(), Destination{}, deep); got.Outcome != Rejected || !strings.Contains(got.Message, "nest") {
 		t.Errorf("%+v", got)

@@ -18,6 +18,7 @@ type StepName string
 // The steps, in their order. After a transformation that makes several events the last two come for each of them.
 const (
 	StepRead      StepName = "read"           // is it an event at all?
+	StepKnown     StepName = "suppression"    // is it of a user who was erased? Only there if it is
 	StepAddressed StepName = "addressed"      // is it meant for the destination, by what its sender and its user said?
 	StepTransform StepName = "transformation" // the destination's script
 	StepWanted    StepName = "wanted"         // does the destination want it, by its type and its name?

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tanker/internal/console"
+	"tanker/internal/erasure"
 	"tanker/internal/journal"
 	"tanker/internal/playground"
 	"tanker/internal/script"
@@ -19,7 +20,10 @@ func (b *backend) TryEvent(ctx context.Context, destination string, r playground
 	if err != nil {
 		return playground.Result{}, err
 	}
-	d := playground.Destination{Name: destination, Filter: l.config.Filtering(), Mapping: l.config.Mapping()}
+	d := playground.Destination{
+		Name: destination, Filter: l.config.Filtering(), Mapping: l.config.Mapping(),
+		Suppresses: erasure.NewGuard(b.journal.Suppression()).Suppresses,
+	}
 	if s := b.scripts[destination]; s != nil {
 		d.Script = s
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"tanker/internal/admin"
+	"tanker/internal/config"
 	"tanker/refiner/refinertest"
 )
 
@@ -94,6 +96,45 @@ func TestDeadLetters(t *testing.T) {
 	b.shows(t, "2 letters discarded")
 	b.click(t, `a[href="/dead"]`)
 	b.shows(t, "There are no dead letters")
+}
+
+// TestManyDeadLetters begins to send many again, and stops.
+func TestManyDeadLetters(t *testing.T) {
+	k := start(t, func(c *config.Config) {
+		c.Destinations[0].Limits.KeyPerMinute, c.Destinations[0].Limits.UserPerMinute = 0, 0
+	})
+	b := logIn(t, k)
+	k.refiner.SetFaults(refinertest.Fault{Status: 422, Body: `{"message":"no such luck"}`})
+	const letters = 3000
+	var batch strings.Builder
+	for i := range letters {
+		fmt.Fprintf(&batch, `,{"type":"track","userId":"u%d","event":"Order %d"}`, i%500, i)
+	}
+	k.send(t, "batch", `{"batch":[`+batch.String()[1:]+`]}`)
+	k.settled(t)
+	b.visit(t, "/dead")
+	b.shows(t, "3,000 letters of 500 users")
+	b.click(t, `a[href*="after="]`)
+	b.shows(t, "First page")
+	b.shot(t, "dead-busy")
+	b.click(t, `input[data-check-all]`)
+	b.click(t, `form:has(input[data-check-all]) button[value="discard"]`)
+	b.shows(t, "50 letters would be deleted for good")
+	b.visit(t, "/dead")
+	b.click(t, `#groups button[value="replay"]`)
+	b.shows(t, "3,000 letters would be sent again")
+	b.shows(t, "The first 20 of them")
+	b.shot(t, "dead-plan-busy")
+	b.click(t, `form[action$="/confirm"] button`)
+	b.shows(t, "Sending again")
+	b.until(t, `document.querySelector("#job progress")?.value > 0`)
+	b.click(t, `form[action$="/stop"] button`)
+	b.shows(t, "It was stopped before its end")
+	b.shot(t, "dead-stopped")
+	k.await(t, "what was sent has ended again", func(d admin.DestinationStatus) bool { return d.Pending == 0 && d.Accepted > letters })
+	if d := k.destination(t); d.Accepted >= 2*letters {
+		t.Errorf("all were sent: %+v", d)
+	}
 }
 
 func TestLargeDeadLetter(t *testing.T) {

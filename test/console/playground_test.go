@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"tanker/internal/config"
+	"tanker/internal/erasure"
 )
 
 // write replaces all of a text area, as a hand does.
@@ -94,6 +96,15 @@ func TestPlayground(t *testing.T) {
 	b.permit("404")
 	b.do(t, "position", chromedp.SendKeys(chromedp.CSS("#position"), "9"), chromedp.KeyEvent("\r")) // 1.09
 	b.shows(t, "not found")
+
+	// Of a user who was erased.
+	if _, err := k.client.StartErasure(t.Context(), erasure.Request{User: "u9"}); err != nil {
+		t.Fatal(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	b.visit(t, "/playground")
+	b.write(t, "#event", `{"type":"track","userId":"u9","event":"Bought"}`)
+	b.shows(t, "The user was erased, and is suppressed")
 
 	// Without scripts it works as well.
 	b.visit(t, "/playground?example=group")

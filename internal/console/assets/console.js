@@ -30,7 +30,17 @@
     }
   }
 
-  htmx.onLoad((root) => { localTimes(root); copyButtons(root); });
+  // A box that checks all boxes of its form with a name: data-check-all="name".
+  function checkAll(root) {
+    for (const el of root.querySelectorAll("input[data-check-all]")) {
+      el.hidden = false;
+      el.addEventListener("change", () => {
+        for (const box of el.form.querySelectorAll(`input[name="${el.dataset.checkAll}"]`)) box.checked = el.checked;
+      });
+    }
+  }
+
+  htmx.onLoad((root) => { localTimes(root); copyButtons(root); checkAll(root); });
 
   // A form that is only there because a link must not log anybody in by being looked at.
   for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
