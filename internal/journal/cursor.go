@@ -97,7 +97,25 @@ func (j *Journal) OpenCursor(ctx context.Context, opts CursorOptions) (*Cursor, 
 	return c, nil
 }
 
+// newCursor makes a cursor and notes that it is open.
 func (j *Journal) newCursor(opts CursorOptions) (*Cursor, error) {
+	c, err := j.makeCursor(opts)
+	if err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil, ErrClosed
+	}
+	if j.held[opts.Destination] != nil {
+		return nil, fmt.Errorf("cursor of %s is open already", opts.Destination)
+	}
+	j.held[opts.Destination] = c
+	return c, nil
+}
+
+func (j *Journal) makeCursor(opts CursorOptions) (*Cursor, error) {
 	if !ValidName(opts.Destination) {
 		return nil, fmt.Errorf("%q cannot be the name of a destination", opts.Destination)
 	}
@@ -114,15 +132,6 @@ func (j *Journal) newCursor(opts CursorOptions) (*Cursor, error) {
 		c.prefixes = append(c.prefixes, subjectEvents+source+".")
 	}
 	c.prefixes = append(c.prefixes, subjectReplay+opts.Destination+".")
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.closed {
-		return nil, ErrClosed
-	}
-	if j.held[opts.Destination] != nil {
-		return nil, fmt.Errorf("cursor of %s is open already", opts.Destination)
-	}
-	j.held[opts.Destination] = c
 	return c, nil
 }
 

@@ -19,8 +19,17 @@ const (
 // is better to refuse a replay than to refuse an event.
 const pressure = 80
 
+// HoldBack names destinations whose events the janitor must keep until they are finished, though their cursors may be open in
+// another process.
+func (j *Journal) HoldBack(destinations func() []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.others = destinations
+}
+
 // RunJanitor deletes what every destination has finished and what is older than the retention, until the context
-// ends. Start it when the cursors of all destinations are open: what no open cursor holds back counts as finished.
+// ends. Start it when the cursors of all destinations are open, or HoldBack has named them: what nothing holds back counts
+// as finished. Where several processes share the journal, one of them runs it.
 func (j *Journal) RunJanitor(ctx context.Context) error {
 	tick := time.NewTicker(shortEvery)
 	defer tick.Stop()
@@ -80,7 +89,17 @@ func (j *Journal) Tidy(ctx context.Context, now time.Time) error {
 
 // finishedByAll is the sequence up to which no destination needs the events any more.
 func (j *Journal) finishedByAll(ctx context.Context, end uint64) (uint64, error) {
-	for _, c := range j.openCursors() {
+	var cursors []*Cursor
+	j.mu.Lock()
+	others := j.others
+	j.mu.Unlock()
+	if others != nil {
+		var err error
+		if cursors, err = j.savedCursors(ctx, others()); err != nil {
+			return 0, err
+		}
+	}
+	for _, c := range append(cursors, j.openCursors()...) {
 		n, err := c.finishedUpTo(ctx, end)
 		if err != nil {
 			return 0, err

@@ -124,6 +124,8 @@ type Journal struct {
 	closed  bool
 	writers map[string]*writer // by subject
 	held    map[string]*Cursor // open cursors, by destination
+	peeked  map[string]peeked  // others' cursors, by destination
+	others  func() []string    // destinations that others may own; nil if there can be no others
 	stored  map[string]tally   // by subject
 	counted map[string]bool    // subjects whose tallies have changed
 

@@ -60,6 +60,9 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 	if err := c.mendTail(ctx); err != nil {
 		return err
 	}
+	if c.fence.epoch == 0 {
+		c.parked.fences = nil // from when the journal was shared: there are no epochs any more
+	}
 	if err := c.connect(ctx, opts.Sources); err != nil {
 		return err
 	}
@@ -193,13 +196,8 @@ func (c *Cursor) replayOutcomes(ctx context.Context) error {
 	})
 }
 
-// save writes the cursor if it has changed. The revision fences a process that another has taken over from.
-func (c *Cursor) save(ctx context.Context) error {
-	c.mu.Lock()
-	if !c.dirty || c.failed != nil {
-		defer c.mu.Unlock()
-		return c.failed
-	}
+// encode is the cursor as it is saved. c.mu is held.
+func (c *Cursor) encode() ([]byte, error) {
 	s := saved{
 		Floor: c.state.floor, Done: c.state.spans(), Outcomes: c.outcomes,
 		Place: c.place, Totals: c.totals, Retries: c.retries, Parked: c.parked.save(), Epoch: c.fence.epoch,
@@ -207,11 +205,25 @@ func (c *Cursor) save(ctx context.Context) error {
 	}
 	s.forget(c.state.lostAhead())
 	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode cursor: %w", err)
+	}
+	return data, nil
+}
+
+// save writes the cursor if it has changed. The revision fences a process that another has taken over from.
+func (c *Cursor) save(ctx context.Context) error {
+	c.mu.Lock()
+	if !c.dirty || c.failed != nil {
+		defer c.mu.Unlock()
+		return c.failed
+	}
+	data, err := c.encode()
 	revision := c.revision
 	c.dirty = false
 	c.mu.Unlock()
 	if err != nil {
-		return fmt.Errorf("encode cursor: %w", err)
+		return err
 	}
 	if revision == 0 {
 		revision, err = c.journal.cursors.Create(ctx, c.destination, data)

@@ -244,10 +244,8 @@ type Standing struct {
 // Standing says where an event stands at a destination. It says false if the destination does not get the event, or
 // has no open cursor.
 func (j *Journal) Standing(destination string, pack *StoredPack, pos Position) (Standing, bool) {
-	j.mu.Lock()
-	c := j.held[destination]
-	j.mu.Unlock()
-	if c == nil || pack.ReplayTo != "" && pack.ReplayTo != destination {
+	c, err := j.cursorOf(destination)
+	if err != nil || pack.ReplayTo != "" && pack.ReplayTo != destination {
 		return Standing{}, false
 	}
 	conn := replays

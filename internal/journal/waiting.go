@@ -21,15 +21,6 @@ func (j *Journal) Floor(destination string) (uint64, error) {
 	return c.state.floor, nil
 }
 
-func (j *Journal) cursorOf(destination string) (*Cursor, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if c := j.held[destination]; c != nil {
-		return c, nil
-	}
-	return nil, fmt.Errorf("destination %q: %w", destination, ErrNotFound)
-}
-
 // ParkedFilter says which parked events to list.
 type ParkedFilter struct {
 	Destination string // required
