@@ -18,6 +18,22 @@ type Status struct {
 	Sources      []SourceStatus      `json:"sources"`
 	Destinations []DestinationStatus `json:"destinations"`
 	Replays      []history.Replay    `json:"replays,omitempty"` // those that run
+
+	Node    string         `json:"node,omitempty"`    // the process that answers, where several share the journal
+	Members []MemberStatus `json:"members,omitempty"` // these
+}
+
+// MemberStatus is how a process stands that shares the journal with others.
+type MemberStatus struct {
+	Name    string    `json:"name"`
+	Admin   string    `json:"admin"` // URL of its admin API
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`           // by its own clock
+	Leaving bool      `json:"leaving,omitempty"` // it is stopping
+	Silent  float64   `json:"silent"`            // seconds since it was heard of
+	Config  string    `json:"config"`            // digest of its sources and destinations
+	Differs bool      `json:"differs,omitempty"` // they are not those of the process that answers
+	Holds   []string  `json:"holds,omitempty"`   // what it alone does: destination.NAME, job.NAME
 }
 
 // SourceStatus is how a source is set up.
@@ -37,6 +53,9 @@ type DestinationStatus struct {
 	Until   time.Time `json:"until,omitzero"`   // when it is to be tried again
 
 	PausedSince time.Time `json:"pausedSince,omitzero"` // since when an operator has it paused
+
+	Owner      string    `json:"owner,omitempty"`     // the process that delivers to it, where several share the journal
+	OwnedSince time.Time `json:"ownedSince,omitzero"` // since when, or since when nobody does
 
 	Accepted uint64         `json:"accepted"`
 	Pending  uint64         `json:"pending"`

@@ -188,6 +188,10 @@ type Journal struct {
 	// Node is the name of this process among those on the cluster: each needs its own, and keeps it over restarts.
 	// Default: the machine's name and some letters that are kept in the data directory.
 	Node string `yaml:"node"`
+
+	// Lease is within what time another process on the cluster goes on with what one did that is not heard of any more.
+	// All have the same. Default 10s.
+	Lease time.Duration `yaml:"lease"`
 }
 
 // ClientTLS names PEM files by which a server is known, and by which this process is known to it.

@@ -20,7 +20,7 @@ func Default() *Config {
 		Transformer: Transformer{
 			Listen: "127.0.0.1:9090", Profile: "upstream", Endpoint: "https://api.refiner.io", MaxMemory: 256 << 20,
 		},
-		Journal: Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 256 << 20, Replicas: 3},
+		Journal: Journal{Sync: SyncAlways, Retention: 7 * 24 * time.Hour, MinFree: 256 << 20, Replicas: 3, Lease: 10 * time.Second},
 		Log:     Log{Level: "info", Format: "text"},
 
 		Workspace: Workspace{Endpoint: defaultEndpoint},

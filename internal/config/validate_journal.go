@@ -29,6 +29,7 @@ func (v validator) journal(j Journal) {
 	if j.Replicas != 1 && j.Replicas != 3 && j.Replicas != 5 {
 		v.addf("journal.replicas", "%d is not one of 1, 3, 5: with 3 the loss of one server is survived, with 5 that of two", j.Replicas)
 	}
+	within(v, "journal.lease", j.Lease, time.Second, 10*time.Minute)
 	if j.Node != "" {
 		v.name("journal.node", j.Node)
 	}

@@ -26,6 +26,7 @@ type Account struct {
 	Open int
 
 	version uint64
+	ended   bool
 }
 
 // Failures are calls that led to no outcome.
@@ -38,9 +39,8 @@ type Failures struct {
 // not, the worker makes Options.Open calls more at most.
 func (w *Worker) Account() Account {
 	a := w.ledger.read(time.Now())
-	a.Open = w.o.Open
-	if w.board.read().Status == StatusStopped {
-		a.Open = 0
+	if !a.ended {
+		a.Open = w.o.Open
 	}
 	return a
 }
@@ -54,6 +54,7 @@ type ledger struct {
 	failures []Failures
 	total    uint64 // failures ever
 	noted    uint64 // of these, those that were in an account that was noted
+	ended    bool   // there will be no more, and every call has its outcome or is among them
 	wake     chan<- struct{}
 }
 
@@ -91,7 +92,7 @@ func (l *ledger) read(now time.Time) Account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failures = slices.DeleteFunc(l.failures, func(f Failures) bool { return now.Sub(f.At) > span })
-	return Account{Failures: slices.Clone(l.failures), version: l.total}
+	return Account{Failures: slices.Clone(l.failures), version: l.total, ended: l.ended}
 }
 
 func (l *ledger) stored(version uint64) {
@@ -101,6 +102,13 @@ func (l *ledger) stored(version uint64) {
 	if l.wake != nil {
 		signal(l.wake)
 	}
+}
+
+// end notes that the worker has ended in order.
+func (l *ledger) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
 }
 
 // tell has the scheduler that listens to wake told of every note.

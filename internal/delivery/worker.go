@@ -59,6 +59,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		err = errors.Join(cause, err)
 	}
 	w.remember(ctx, r.scheduler.known)
+	if err == nil {
+		w.ledger.end()
+	}
 	state := w.board.read()
 	state.Status, state.Reason, state.Since = StatusStopped, "", time.Time{}
 	if err != nil {

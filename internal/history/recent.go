@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tanker/internal/journal"
@@ -9,7 +10,7 @@ import (
 
 // Record is the journal as the latest calls are read from it. A *journal.Journal is one.
 type Record interface {
-	ScanOutcomes(ctx context.Context, destination string, since time.Time, do func([]journal.Outcome) error) error
+	ReadOutcomes(ctx context.Context, s journal.OutcomeScan, do func(journal.OutcomeBatch) error) error
 	Lookup(ctx context.Context, positions []journal.Position, do func(journal.Entry) error) error
 }
 
@@ -19,17 +20,37 @@ type Call struct {
 	At   time.Time // when its outcome was recorded, soon after its end
 }
 
-// Calls finds the calls that were made to a destination since a time, the latest ones up to so many, in the order in
-// which they ended. A call that led to no outcome is not known: it failed and is to be made again, or the process
+// CallsOptions say which calls to find.
+type CallsOptions struct {
+	// Since is from when on.
+	Since time.Time
+	// Most is how many at most: the latest.
+	Most int
+	// Stored has all times be those at which outcomes were stored, by the clock of the journal's server, and not those that
+	// the process which made the calls has written down: its clock may differ.
+	Stored bool
+	// UpTo is the sequence of a batch of outcomes that must have been read. 0 means none.
+	UpTo uint64
+}
+
+// Calls finds the calls that were made to a destination, in the order in which they ended. A call that led to no outcome is not known: it failed and is to be made again, or the process
 // was killed while it was under way. With an error come the calls that were found nevertheless, perhaps without their
 // users.
-func Calls(ctx context.Context, record Record, destination Destination, since time.Time, most int) ([]Call, error) {
+func Calls(ctx context.Context, record Record, destination Destination, options CallsOptions) ([]Call, error) {
 	var calls []Call
 	var positions []journal.Position
-	err := record.ScanOutcomes(ctx, destination.Name, since, func(outcomes []journal.Outcome) error {
-		for i := range outcomes {
-			if o := &outcomes[i]; called(o) && !o.At.Before(since) {
-				calls, positions = append(calls, Call{At: o.At}), append(positions, o.Position)
+	var seen uint64
+	most := options.Most
+	scan := journal.OutcomeScan{Destination: destination.Name, Since: options.Since}
+	err := record.ReadOutcomes(ctx, scan, func(b journal.OutcomeBatch) error {
+		seen = b.Seq
+		for i := range b.Outcomes {
+			o, at := &b.Outcomes[i], b.Outcomes[i].At
+			if options.Stored {
+				at = b.Stored
+			}
+			if called(o) && !at.Before(options.Since) {
+				calls, positions = append(calls, Call{At: at}), append(positions, o.Position)
 			}
 		}
 		if len(calls) > 2*most {
@@ -37,6 +58,9 @@ func Calls(ctx context.Context, record Record, destination Destination, since ti
 		}
 		return nil
 	})
+	if err == nil && seen < options.UpTo {
+		err = fmt.Errorf("%w: outcomes up to %d are there, only those up to %d were read", journal.ErrUnavailable, options.UpTo, seen)
+	}
 	if err != nil {
 		return latest(calls, most), err
 	}

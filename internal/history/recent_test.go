@@ -40,7 +40,7 @@ func TestCalls(t *testing.T) {
 	want := []history.Call{{User: "bob@example.com", At: now.Add(-30 * time.Second)}, {User: "ada", At: now}, {User: "cy", At: now}}
 	destination := history.Destination{Name: "production", Mapper: documented(t)}
 	for _, most := range []int{1, 2, 3, 100} {
-		got, err := history.Calls(t.Context(), j, destination, now.Add(-time.Minute), most)
+		got, err := history.Calls(t.Context(), j, destination, history.CallsOptions{Since: now.Add(-time.Minute), Most: most})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,8 @@ func TestCallsAreBounded(t *testing.T) {
 	for _, e := range read(t, c, 50) {
 		finish(t, c, journal.Outcome{Position: e.Position, Kind: journal.Delivered, Attempts: 1, At: now})
 	}
-	calls, err := history.Calls(t.Context(), j, history.Destination{Name: "production", Mapper: documented(t)}, now.Add(-time.Minute), 7)
+	destination := history.Destination{Name: "production", Mapper: documented(t)}
+	calls, err := history.Calls(t.Context(), j, destination, history.CallsOptions{Since: now.Add(-time.Minute), Most: 7})
 	if err != nil || len(calls) != 7 || calls[0].User != "u43" || calls[6].User != "u49" {
 		t.Errorf("%+v, %v; want the last seven", calls, err)
 	}

@@ -22,6 +22,7 @@ type ReplayLog interface {
 	Extent(ctx context.Context) (first, last uint64, err error)
 	Replay(ctx context.Context, destination, job string, entries []journal.Entry) error
 	Replayed(ctx context.Context, destination, job string) (n uint64, last journal.Position, err error)
+	CreateReplay(ctx context.Context, job string, data []byte) error
 	SaveReplay(ctx context.Context, job string, data []byte) error
 	DeleteReplay(ctx context.Context, job string) error
 	SavedReplays(ctx context.Context) (map[string][]byte, error)
@@ -39,6 +40,7 @@ type Replays struct {
 
 	mu      sync.Mutex
 	ctx     context.Context // of Run; nil before
+	taken   map[string]bool // destinations whose jobs run here; nil: all
 	jobs    map[int]*Replay
 	active  map[int]activeReplay // those that run
 	running sync.WaitGroup
@@ -61,13 +63,24 @@ func OpenReplays(ctx context.Context, log ReplayLog, targets []*Target, logger *
 		return nil, err
 	}
 	for key, data := range saved {
-		var job Replay
-		if err := json.Unmarshal(data, &job); err != nil || key != job.name() {
-			return nil, fmt.Errorf("replay %s: %w: %w", key, journal.ErrCorrupt, err)
+		if strings.HasPrefix(key, orderPrefix) {
+			continue // it is told of again
 		}
-		r.jobs[job.ID] = &job
+		job, err := readReplay(key, data)
+		if err != nil {
+			return nil, err
+		}
+		r.jobs[job.ID] = job
 	}
 	return r, nil
+}
+
+func readReplay(key string, data []byte) (*Replay, error) {
+	var job Replay
+	if err := json.Unmarshal(data, &job); err != nil || key != job.name() {
+		return nil, fmt.Errorf("replay %s: %w: %w", key, journal.ErrCorrupt, err)
+	}
+	return &job, nil
 }
 
 // Run carries on the jobs that were running, and runs those that are started, until ctx ends. It returns when all have
@@ -76,11 +89,12 @@ func (r *Replays) Run(ctx context.Context) error {
 	r.mu.Lock()
 	r.ctx = ctx
 	for _, job := range r.jobs {
-		if job.State == ReplayRunning {
+		if job.State == ReplayRunning && r.here(job.Destination) {
 			r.begin(job)
 		}
 	}
 	r.mu.Unlock()
+	r.follow(ctx)
 	<-ctx.Done()
 	r.mu.Lock()
 	r.ctx = nil
@@ -129,13 +143,30 @@ func (r *Replays) Start(ctx context.Context, request ReplayRequest) (Replay, err
 	for id := range r.jobs {
 		job.ID = max(job.ID, id+1)
 	}
-	if err := r.save(ctx, job); err != nil {
+	if err := r.create(ctx, job); err != nil {
 		return Replay{}, err
 	}
 	r.jobs[job.ID] = job
 	r.forget(ctx)
-	r.begin(job)
+	if r.here(job.Destination) {
+		r.begin(job)
+	}
 	return *job, nil
+}
+
+// create writes down a new job, with the next number that is free.
+func (r *Replays) create(ctx context.Context, job *Replay) error {
+	for {
+		data, err := json.Marshal(job)
+		if err != nil {
+			return fmt.Errorf("encode replay %d: %w", job.ID, err)
+		}
+		err = r.log.CreateReplay(ctx, job.name(), data)
+		if !errors.Is(err, journal.ErrExists) {
+			return err
+		}
+		job.ID++ // another process was quicker
+	}
 }
 
 // free says why no replay can be started for a destination. r.mu is held.
@@ -144,7 +175,8 @@ func (r *Replays) free(destination string) error {
 		return journal.ErrClosed
 	}
 	for _, job := range r.jobs {
-		if _, runs := r.active[job.ID]; runs && job.Destination == destination {
+		_, runs := r.active[job.ID]
+		if runs = runs || r.taken != nil && job.State == ReplayRunning; runs && job.Destination == destination {
 			return fmt.Errorf("%w: replay %d to %s is running; wait for its end, or stop it", ErrReplay, job.ID, destination)
 		}
 	}
@@ -172,6 +204,9 @@ func (r *Replays) forget(ctx context.Context) {
 
 // begin lets a job run. r.mu is held.
 func (r *Replays) begin(job *Replay) {
+	if _, runs := r.active[job.ID]; runs || r.ctx == nil {
+		return
+	}
 	ctx, cancel := context.WithCancel(r.ctx)
 	ended := make(chan struct{})
 	r.active[job.ID] = activeReplay{cancel, ended}
@@ -190,6 +225,9 @@ func (r *Replays) begin(job *Replay) {
 // Stop interrupts a replay, until it is continued, and waits until it sends no more. Errors: journal.ErrNotFound,
 // ErrReplay, the context's.
 func (r *Replays) Stop(ctx context.Context, id int) (Replay, error) {
+	if r.elsewhere(id) {
+		return r.order(ctx, id, orderStop)
+	}
 	run, err := r.stop(ctx, id)
 	if err != nil {
 		return Replay{}, err
@@ -227,6 +265,9 @@ func (r *Replays) stop(ctx context.Context, id int) (activeReplay, error) {
 
 // Continue carries on a replay that was stopped or has failed. Errors: journal.ErrNotFound, ErrReplay.
 func (r *Replays) Continue(ctx context.Context, id int) (Replay, error) {
+	if r.elsewhere(id) {
+		return r.order(ctx, id, orderContinue)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	job := r.jobs[id]

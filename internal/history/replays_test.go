@@ -79,6 +79,10 @@ func (d *disk) count() int {
 	return len(d.sent["d.job1"])
 }
 
+func (d *disk) CreateReplay(ctx context.Context, job string, data []byte) error {
+	return d.SaveReplay(ctx, job, data)
+}
+
 func (d *disk) SaveReplay(_ context.Context, job string, data []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

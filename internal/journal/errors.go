@@ -22,6 +22,8 @@ var (
 	ErrFenced = errors.New("cursor was taken over")
 	// ErrNotFound says that there is no such dead letter.
 	ErrNotFound = errors.New("not found")
+	// ErrExists says that there is something by that name already.
+	ErrExists = errors.New("exists already")
 	// ErrCorrupt says that stored bytes are not what the journal writes.
 	ErrCorrupt = errors.New("journal data is damaged")
 )

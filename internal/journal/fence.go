@@ -36,6 +36,7 @@ type fence struct {
 	epoch uint64    // of this owner; 0 if there can be no other
 	tail  uint64    // sequence of the last record in OUTCOMES; belongs to who holds finishing
 	began time.Time // when the owner began, by the clock of the journal's server
+	first uint64    // sequence of the record by which it began
 }
 
 // parkFence says that what lies behind a sequence in PARKED counts only if it was written by this owner or a later one.
@@ -90,7 +91,7 @@ func (c *Cursor) takeOver(ctx context.Context) error {
 	if err != nil {
 		return writeError("take the destination over", err)
 	}
-	c.fence.tail = ack.Sequence
+	c.fence.tail, c.fence.first = ack.Sequence, ack.Sequence
 	stored, err := c.journal.outcomes.GetMsg(ctx, ack.Sequence)
 	if err != nil {
 		return fmt.Errorf("read outcomes: %w: %w", ErrUnavailable, err)
@@ -102,6 +103,10 @@ func (c *Cursor) takeOver(ctx context.Context) error {
 // Began is when this owner took the destination over, by the clock of the journal's server; the zero time where there
 // can be no other owner.
 func (c *Cursor) Began() time.Time { return c.fence.began }
+
+// BeganAt is the sequence in OUTCOMES of the record by which this owner began: whoever has read up to there has read all that
+// former owners have written. 0 where there can be none.
+func (c *Cursor) BeganAt() uint64 { return c.fence.first }
 
 // storeOutcomes adds to the log OUTCOMES and returns the sequence there. c.finishing is held.
 func (c *Cursor) storeOutcomes(ctx context.Context, outcomes []storedOutcome) (uint64, error) {

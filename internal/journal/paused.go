@@ -33,6 +33,46 @@ func (j *Journal) Resume(ctx context.Context, destination string) error {
 	return nil
 }
 
+// WatchPaused tells of every destination that is paused, and of every change, by whatever process, until ctx ends. The zero
+// time means that it is resumed.
+func (j *Journal) WatchPaused(ctx context.Context, tell func(destination string, since time.Time)) error {
+	return j.followBucket(ctx, j.paused, func(e jetstream.KeyValueEntry) {
+		since, err := time.Parse(time.RFC3339Nano, string(e.Value()))
+		if e.Operation() != jetstream.KeyValuePut || err != nil {
+			since = time.Time{}
+		}
+		tell(e.Key(), since)
+	})
+}
+
+// watchPause is how long to wait before following a bucket again after that has failed.
+const watchPause = time.Second
+
+// followBucket tells of what a bucket holds, and of every change, until ctx ends. After trouble it tells of everything again.
+func (j *Journal) followBucket(ctx context.Context, bucket jetstream.KeyValue, tell func(jetstream.KeyValueEntry)) error {
+	for ctx.Err() == nil {
+		watcher, err := bucket.WatchAll(ctx)
+		for err == nil {
+			select {
+			case e, ok := <-watcher.Updates():
+				switch {
+				case !ok:
+					err = ErrClosed
+				case e != nil:
+					tell(e)
+				}
+			case <-ctx.Done():
+				err = errors.Join(ctx.Err(), watcher.Stop())
+			}
+		}
+		select {
+		case <-time.After(watchPause):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
 // PausedSince is since when a destination is paused; zero if it is not.
 func (j *Journal) PausedSince(ctx context.Context, destination string) (time.Time, error) {
 	entry, err := j.paused.Get(ctx, destination)

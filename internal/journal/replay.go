@@ -2,8 +2,11 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // replay accepts events anew for one destination, in order, behind everything accepted so far. writer is the last word
@@ -76,6 +79,30 @@ func (j *Journal) SaveReplay(ctx context.Context, job string, data []byte) error
 		return writeError("save replay "+job, err)
 	}
 	return nil
+}
+
+// CreateReplay writes down what is known of a new job. Error: ErrExists if there is one by that name.
+func (j *Journal) CreateReplay(ctx context.Context, job string, data []byte) error {
+	_, err := j.replays.Create(ctx, job, data)
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("replay %s: %w", job, ErrExists)
+	}
+	if err != nil {
+		return writeError("create replay "+job, err)
+	}
+	return nil
+}
+
+// WatchReplays tells of all that is saved of jobs, and of every change, by whatever process, until ctx ends. data is nil
+// when a job was forgotten.
+func (j *Journal) WatchReplays(ctx context.Context, tell func(job string, data []byte)) error {
+	return j.followBucket(ctx, j.replays, func(e jetstream.KeyValueEntry) {
+		if e.Operation() != jetstream.KeyValuePut {
+			tell(e.Key(), nil)
+			return
+		}
+		tell(e.Key(), e.Value())
+	})
 }
 
 // DeleteReplay forgets what is known of a job.

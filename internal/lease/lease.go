@@ -19,8 +19,6 @@ const retryHold = time.Second
 type Lease struct {
 	// Item is what it is for.
 	Item string
-	// Epoch is larger than that of every earlier holder.
-	Epoch uint64
 	// Before tells of the holder before.
 	Before Predecessor
 
@@ -46,6 +44,13 @@ type Predecessor struct {
 	Orderly bool
 }
 
+// Epoch is larger than that of every earlier holder. Only Raise changes it.
+func (l *Lease) Epoch() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.record.Epoch
+}
+
 // Valid reports whether the lease is held at this moment. What only the holder may do is to be done within moments.
 func (l *Lease) Valid() bool { return l.session.valid() }
 
@@ -65,6 +70,11 @@ func (l *Lease) Note(ctx context.Context, note any) error {
 	return l.write(ctx, func(r *leaseRecord) { r.Note = data })
 }
 
+// Raise has the lease go on with a larger epoch, where the holder knows of a larger one. Errors are those of Note.
+func (l *Lease) Raise(ctx context.Context, epoch uint64) error {
+	return l.write(ctx, func(r *leaseRecord) { r.Epoch = max(r.Epoch, epoch) })
+}
+
 // release gives the lease up, for a member if one is named.
 func (l *Lease) release(ctx context.Context, to string) error {
 	return l.write(ctx, func(r *leaseRecord) { r.Session, r.For, r.Since = "", to, time.Now().UTC() })
@@ -76,10 +86,10 @@ func (l *Lease) write(ctx context.Context, change func(*leaseRecord)) error {
 	defer l.mu.Unlock()
 	k := l.keeper
 	if seen := k.view.lease(l.Item); seen.revision > l.revision {
-		if seen.record.Session != l.session.id || seen.record.Epoch != l.Epoch {
+		if seen.record.Session != l.session.id {
 			return fmt.Errorf("%s: %w", l.Item, ErrLost)
 		}
-		l.revision = seen.revision // a write without an answer was stored
+		l.record, l.revision = seen.record, seen.revision // a write without an answer was stored
 	}
 	if !l.Valid() {
 		return fmt.Errorf("%s: %w", l.Item, ErrLost)
@@ -186,7 +196,7 @@ func (k *Keeper) handOver(ctx context.Context, l *Lease, to string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.held, l.Item)
-	k.log.Info("no longer held by this process", "item", l.Item, "epoch", l.Epoch, "to", to)
+	k.log.Info("no longer held by this process", "item", l.Item, "epoch", l.Epoch(), "to", to)
 }
 
 // acquire takes what falls to this member and is free.
@@ -226,10 +236,10 @@ func (k *Keeper) holds(item string) bool {
 
 // begin holds a lease that was acquired.
 func (k *Keeper) begin(item string, r leaseRecord, revision uint64, before Predecessor, o offer) {
-	l := &Lease{Item: item, Epoch: r.Epoch, Before: before, keeper: k, session: k.session, record: r, revision: revision}
+	l := &Lease{Item: item, Before: before, keeper: k, session: k.session, record: r, revision: revision}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.log.Info("held by this process", "item", item, "epoch", l.Epoch)
+	k.log.Info("held by this process", "item", item, "epoch", l.Epoch())
 	if k.offer.number != o.number || o.Hold == nil { // changed meanwhile
 		l.ended = make(chan struct{})
 		close(l.ended)

@@ -149,10 +149,10 @@ func (u *uses) use(t *testing.T, l *Lease) {
 	if !l.Valid() {
 		return
 	}
-	if l.Epoch < u.last[l.Item] {
-		t.Errorf("%s is used with epoch %d after epoch %d", l.Item, l.Epoch, u.last[l.Item])
+	if epoch := l.Epoch(); epoch < u.last[l.Item] {
+		t.Errorf("%s is used with epoch %d after epoch %d", l.Item, epoch, u.last[l.Item])
 	}
-	u.last[l.Item] = l.Epoch
+	u.last[l.Item] = l.Epoch()
 }
 
 // has is how many items a member holds and believes in.

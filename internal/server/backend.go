@@ -54,7 +54,9 @@ func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 	if err != nil {
 		return admin.Status{}, err
 	}
-	s := admin.Status{Version: b.options.Version.Version, Started: b.started, Journal: usage, Ready: true}
+	s := admin.Status{
+		Version: b.options.Version.Version, Started: b.started, Journal: usage, Ready: true, Node: b.node, Members: b.members(),
+	}
 	if err := b.journal.Health(); err != nil {
 		s.Ready, s.NotReady = false, err.Error()
 	}
@@ -65,7 +67,7 @@ func (b *backend) Status(ctx context.Context) (admin.Status, error) {
 		})
 	}
 	for _, l := range b.lines {
-		d, err := l.status(ctx)
+		d, err := b.status(ctx, l)
 		if err != nil {
 			return admin.Status{}, err
 		}
@@ -97,30 +99,6 @@ func destinationsOf(c *config.Config, source config.Source) []string {
 // stateDisabled is the state of a destination without a worker.
 const stateDisabled = "disabled"
 
-// status says how a destination stands.
-func (l *line) status(ctx context.Context) (admin.DestinationStatus, error) {
-	place, err := l.cursor.Status(ctx)
-	if err != nil {
-		return admin.DestinationStatus{}, err
-	}
-	s := admin.DestinationStatus{
-		Name: l.config.Name, Enabled: l.config.Enabled, State: stateDisabled,
-		Accepted: place.Accepted, Pending: place.Pending, Parked: place.Parked, Retrying: place.Retrying,
-		Totals: place.Totals, OldestPending: place.Oldest, KeyPerMinute: l.config.Limits.KeyPerMinute,
-	}
-	if l.worker == nil {
-		return s, nil
-	}
-	w := l.worker.State()
-	s.State, s.Reason, s.Since, s.Until = string(w.Status), w.Reason, w.Since, w.Until
-	s.LastDelivered, s.Calls, s.InFlight, s.Concurrency = w.LastDelivered, w.Calls, w.InFlight, w.Concurrency
-	s.UsersParked, s.LettersWaiting = w.UsersParked, w.LettersWaiting
-	if l.config.Drops() && w.Status == delivery.StatusIdle {
-		s.State, s.Reason = stateDisabled, "what comes in is dropped"
-	}
-	return s, nil
-}
-
 // Trace finds events in the log, and what happened to them.
 func (b *backend) Trace(ctx context.Context, o history.TraceOptions, emit func(history.Traced) error) (history.TraceEnd, error) {
 	if o.Destination != "" {
@@ -131,25 +109,11 @@ func (b *backend) Trace(ctx context.Context, o history.TraceOptions, emit func(h
 	return history.Trace(ctx, b.journal, b.destinations(), o, emit)
 }
 
-// trouble says why the destination delivers nothing at the moment; "" if it does, or has nothing to deliver.
-func (l *line) trouble() string {
-	if l.worker == nil {
-		return stateDisabled
-	}
-	switch w := l.worker.State(); w.Status {
-	case delivery.StatusDelivering, delivery.StatusWaiting, delivery.StatusIdle:
-		return ""
-	default:
-		if w.Reason == "" {
-			return string(w.Status)
-		}
-		return string(w.Status) + ": " + w.Reason
-	}
-}
-
 // line finds the way to a destination by its name.
-func (b *backend) line(destination string) (*line, error) {
-	for _, l := range b.lines {
+func (b *backend) line(destination string) (*line, error) { return b.lineOf(destination) }
+
+func (f *fleet) lineOf(destination string) (*line, error) {
+	for _, l := range f.lines {
 		if l.config.Name == destination {
 			return l, nil
 		}
@@ -166,14 +130,18 @@ func (b *backend) observe() telemetry.State {
 	defer cancel()
 	var state telemetry.State
 	for _, l := range b.lines {
-		place, err := l.cursor.Status(ctx)
+		t := l.turn.Load()
+		if t == nil {
+			continue // another process tells of it
+		}
+		place, err := t.cursor.Status(ctx)
 		if err != nil {
 			b.log.Warn("state of a destination is not known", "destination", l.config.Name, "error", err)
 			continue
 		}
 		d := telemetry.DestinationState{Name: l.config.Name, Pending: place.Pending, Parked: place.Parked, Lost: place.Totals.Lost, Oldest: place.Oldest}
-		if l.worker != nil {
-			worker := l.worker.State()
+		if t.worker != nil {
+			worker := t.worker.State()
 			status := worker.Status
 			d.Letters = worker.LettersWaiting
 			d.Blocked, d.Circuit = status == delivery.StatusBlocked, status == delivery.StatusCircuitOpen

@@ -9,44 +9,31 @@ import (
 
 	"tanker/event"
 	"tanker/internal/config"
-	"tanker/internal/delivery"
-	"tanker/internal/erasure"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
-	"tanker/mapping"
 	"tanker/refiner"
 )
 
-// line is the way to one destination.
-type line struct {
-	config config.Destination
-	cursor *journal.Cursor
-	mapper delivery.Mapper
-	worker *delivery.Worker // nil if the destination is switched off and keeps its events
-
-	holding sync.Mutex // held while the destination is paused or resumed
-}
-
-// openLines finds each destination's place in the journal, also of those that are switched off: what they
-// have not had yet stays.
+// openLines finds each destination's place in the journal, also of those that are switched off: what they have not had
+// yet stays. Where other processes may deliver too, it only sees to it that there is a place.
 func (f *fleet) openLines(ctx context.Context) error {
 	for _, d := range f.config.Destinations {
-		cursor, err := f.journal.OpenCursor(ctx, cursorOptions(f.config, d))
-		if err != nil {
-			return err
-		}
-		l := &line{config: d, cursor: cursor}
+		l := &line{config: d}
 		f.lines = append(f.lines, l)
-		f.crew.onStop(cursor.Close)
 		if err := f.addMapper(l); err != nil {
 			return fmt.Errorf("destination %s: %w", d.Name, err)
 		}
-		if !d.Enabled && !d.Drops() {
+		if f.keeper != nil {
+			if err := f.journal.EnsureCursor(ctx, cursorOptions(f.config, d)); err != nil {
+				return err
+			}
 			continue
 		}
-		if l.worker, err = f.newWorker(ctx, l); err != nil {
-			return fmt.Errorf("destination %s: %w", d.Name, err)
+		t, err := f.begin(ctx, l, nil)
+		if err != nil {
+			return err
 		}
+		f.crew.onStop(t.stops.stop)
 	}
 	return nil
 }
@@ -77,38 +64,13 @@ func (f *fleet) addMapper(l *line) error {
 	return nil
 }
 
-// newWorker makes what delivers to a destination.
-func (f *fleet) newWorker(ctx context.Context, l *line) (*delivery.Worker, error) {
-	d := l.config
-	paused, err := f.journal.PausedSince(ctx, d.Name)
-	if err != nil {
-		return nil, err
-	}
-	if !paused.IsZero() {
-		f.log.Warn("destination is paused", "destination", d.Name, "since", paused)
-	}
-	client, err := NewClient(d, f.options.Version.Version)
-	if err != nil {
-		return nil, err
-	}
-	f.crew.onStop(func() error { client.Close(); return nil })
-	merge := mapping.Merge
-	if !d.Merge {
-		merge = nil
-	}
-	return delivery.New(delivery.Options{
-		Name: d.Name, Log: l.cursor, Mapper: l.mapper, Client: client,
-		Merge: merge, SkipUnchanged: d.SkipUnchanged, Memory: l.cursor,
-		KeyPerMinute: d.Limits.KeyPerMinute, UserPerMinute: d.Limits.UserPerMinute,
-		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
-		RetryFor: d.RetryFor, Grace: f.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
-		Recent: f.recentCalls(ctx, l), Suppression: erasure.NewGuard(f.journal.Suppression()),
-		Logger: f.log.With("part", "delivery"), Observer: observers{f.metrics.Delivery(d.Name), f.series.Destination(d.Name)},
-	})
-}
-
 // NewClient makes the client of a destination's API. version is a part of how it names itself.
 func NewClient(d config.Destination, version string) (*refiner.Client, error) {
+	return newClient(d, version, nil)
+}
+
+// newClient makes a client that asks permit before it writes anything, if there is one.
+func newClient(d config.Destination, version string, permit func() bool) (*refiner.Client, error) {
 	encoding := refiner.JSON
 	if d.Encoding == "form" {
 		encoding = refiner.Form
@@ -116,32 +78,40 @@ func NewClient(d config.Destination, version string) (*refiner.Client, error) {
 	return refiner.New(refiner.Options{
 		Endpoint: d.Endpoint, APIKey: refiner.APIKey(d.APIKey.Reveal()), Encoding: encoding,
 		Timeout: d.Timeout, MaxConns: d.MaxConcurrency, UserAgent: "tanker/" + version,
+		Permit: permit,
 	})
 }
 
-// startDelivery starts the workers. They stop together, because each may have calls to wait for.
+// startDelivery starts the workers, or the contest for the right to run them.
 func (f *fleet) startDelivery(context.Context) error {
-	f.crew.start("delivery", func(ctx context.Context) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		var running sync.WaitGroup
-		errs := make([]error, len(f.lines))
-		for i, l := range f.lines {
-			if l.worker == nil {
-				continue
-			}
-			running.Go(func() {
-				if err := l.worker.Run(ctx); err != nil {
-					errs[i] = fmt.Errorf("destination %s: %w", l.config.Name, err)
-					cancel()
-				}
-			})
-		}
-		<-ctx.Done()
-		running.Wait()
-		return errors.Join(errs...)
-	})
+	if f.keeper != nil {
+		return f.attach()
+	}
+	f.crew.start("delivery", f.deliverAll)
 	return nil
+}
+
+// deliverAll runs all workers. They stop together, because each may have calls to wait for.
+func (f *fleet) deliverAll(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	errs := make([]error, len(f.lines))
+	for i, l := range f.lines {
+		worker := l.worker()
+		if worker == nil {
+			continue
+		}
+		running.Go(func() {
+			if err := worker.Run(ctx); err != nil {
+				errs[i] = fmt.Errorf("destination %s: %w", l.config.Name, err)
+				cancel()
+			}
+		})
+	}
+	<-ctx.Done()
+	running.Wait()
+	return errors.Join(errs...)
 }
 
 // anyEvent are bounds that every event passes which a gateway has ever accepted, whatever its own bounds

@@ -27,6 +27,9 @@ type fleet struct {
 // startFleet brings up the first fleet, and sees to it that the last one is stopped.
 func (s *server) startFleet(ctx context.Context) error {
 	s.crew.onStop(func() error {
+		if s.keeper != nil {
+			s.keeper.Leave() // so that each destination is handed over as soon as its calls have ended
+		}
 		if s.fleet == nil {
 			return nil
 		}
@@ -61,7 +64,9 @@ func (f *fleet) stop() error { return f.crew.stop() }
 // startJanitor has what is finished and old deleted. It must not look while cursors are closed: what they hold back
 // would count as finished.
 func (f *fleet) startJanitor(context.Context) error {
-	f.crew.start("janitor", f.journal.RunJanitor)
+	if f.keeper == nil { // otherwise it goes with a lease
+		f.crew.start("janitor", f.journal.RunJanitor)
+	}
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (b *backend) List(ctx context.Context, o history.ListOptions) (history.Page
 func (b *backend) destinations() []history.Destination {
 	destinations := make([]history.Destination, len(b.lines))
 	for i, l := range b.lines {
-		d := history.Destination{Name: l.config.Name, Mapper: l.mapper, State: l.trouble, Waiting: l.waiting}
+		d := history.Destination{Name: l.config.Name, Mapper: l.mapper, State: func() string { return b.trouble(l) }, Waiting: l.waiting}
 		if l.config.Merge {
 			d.Merge = mapping.Merge
 		}
@@ -78,12 +78,13 @@ const queueTimeout = time.Second
 
 // waiting says how a user's events stand in the destination's queue.
 func (l *line) waiting(ctx context.Context, user string, at journal.Position) (history.Waiting, bool) {
-	if l.worker == nil {
+	worker := l.worker()
+	if worker == nil {
 		return history.Waiting{}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, queueTimeout)
 	defer cancel()
-	q, known := l.worker.Queue(ctx, user, at)
+	q, known := worker.Queue(ctx, user, at)
 	return history.Waiting{
 		User: user, InMemory: q.InMemory, Parked: q.Parked, First: q.First, Calling: q.Calling,
 		Until: q.Until, Limited: q.Limited, Ahead: q.Ahead, Held: q.Held, Attempts: q.Attempts,

@@ -42,9 +42,8 @@ func (l *line) hold(write func() (time.Time, error)) error {
 	l.holding.Lock()
 	defer l.holding.Unlock()
 	since, err := write()
-	if err != nil || l.worker == nil {
-		return err
+	if worker := l.worker(); err == nil && worker != nil {
+		worker.Pause(since)
 	}
-	l.worker.Pause(since)
-	return nil
+	return err
 }

@@ -21,6 +21,9 @@ func (f *fleet) openReplays(ctx context.Context) error {
 	if f.replays, err = history.OpenReplays(ctx, f.journal, targets, f.log.With("part", "replay")); err != nil {
 		return fmt.Errorf("replays: %w", err)
 	}
+	if f.keeper != nil {
+		f.replays.Share()
+	}
 	return nil
 }
 
@@ -43,13 +46,17 @@ const (
 // holdReplay says why no replayed event should be added at the moment: the destination takes none, other events wait
 // for their turn, or there is no room. "" if one may.
 func (f *fleet) holdReplay(ctx context.Context, l *line, rate int) string {
-	if trouble := l.trouble(); trouble != "" {
+	if trouble := f.trouble(l); trouble != "" {
 		return "destination " + trouble
 	}
-	if ready := l.worker.State().UsersReady; ready > mostReady+rate/240 {
+	t := l.turn.Load()
+	if t == nil || t.worker == nil {
+		return "another process delivers to the destination"
+	}
+	if ready := t.worker.State().UsersReady; ready > mostReady+rate/240 {
 		return "other events wait for their turn"
 	}
-	if pending := l.cursor.PendingReplays(); pending >= uint64(max(100, rate*replayMinutes)) {
+	if pending := t.cursor.PendingReplays(); pending >= uint64(max(100, rate*replayMinutes)) {
 		return fmt.Sprintf("%d replayed events are on their way", pending)
 	}
 	usage, err := f.journal.Usage(ctx)

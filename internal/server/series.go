@@ -66,7 +66,7 @@ func (f *fleet) sample(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
 	for _, l := range f.lines {
-		place, err := l.cursor.Status(ctx)
+		place, err := f.journal.Status(ctx, l.config.Name)
 		if err != nil {
 			continue // the log has it from the metrics, and the charts have a gap
 		}

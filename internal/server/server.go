@@ -21,6 +21,7 @@ import (
 	"tanker/internal/erasure"
 	"tanker/internal/gateway"
 	"tanker/internal/journal"
+	"tanker/internal/lease"
 	"tanker/internal/live"
 	"tanker/internal/series"
 	"tanker/internal/telemetry"
@@ -64,7 +65,9 @@ type server struct {
 	journal *journal.Journal
 	live    *live.Feed
 	gateway *gateway.Gateway
-	fleet   *fleet // nil while there is none; belongs to start, then to the part "configuration", then to stop
+	keeper  *lease.Keeper // nil if no other process shares the journal
+	node    string        // this process's name among those that do
+	fleet   *fleet        // nil while there is none; belongs to start, then to the part "configuration", then to stop
 	crew    *crew
 
 	addresses  Addresses
@@ -111,7 +114,8 @@ func newServer(c *config.Config, o Options) *server {
 // start brings up one part after the other. Nothing is accepted before all that carries events is there.
 func (s *server) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		s.startAdmin, s.openJournal, s.startSocket, s.startSeries, s.startFleet, s.startTransformer, s.startGateway, s.startChanges,
+		s.startAdmin, s.openJournal, s.startSocket, s.startSeries, s.startKeeper, s.startFleet, s.startTransformer, s.startGateway,
+		s.startChanges,
 	}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {

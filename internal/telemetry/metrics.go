@@ -62,6 +62,16 @@ func (m *Metrics) register(version string) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 
+// SetNode says what this process is called among those that share a journal. It is called once at most.
+func (m *Metrics) SetNode(name string) {
+	node := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tanker_node_info", Help: "Always 1; the label is the name of this process among those on a cluster.",
+		ConstLabels: prometheus.Labels{"node": name},
+	})
+	node.Set(1)
+	m.registry.MustRegister(node)
+}
+
 func (m *Metrics) makeGateway() {
 	m.accepted = m.counters("tanker_events_accepted_total", "Events that are on disk and were answered 200.", "source")
 	m.acceptedBytes = m.counters("tanker_accepted_bytes_total", "Bytes of the requests that were answered 200, decompressed.", "source")
