@@ -32,7 +32,7 @@ func TestThePublicPackagesStandAlone(t *testing.T) {
 func TestTheProgramIsFreeOfTestTools(t *testing.T) {
 	for _, dep := range deps(t, "tanker/cmd/tanker") {
 		switch dep {
-		case "testing", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp/cmp", "tanker/internal/tankertest", "tanker/internal/natstest", "tanker/internal/journal/journaltest":
+		case "testing", "pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp/cmp", "tanker/internal/tankertest", "tanker/internal/natstest", "tanker/internal/trials", "tanker/internal/journal/journaltest":
 			t.Errorf("the program contains %s", dep)
 		}
 	}

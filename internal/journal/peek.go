@@ -57,10 +57,14 @@ func (j *Journal) peek(ctx context.Context, destination string) (*Cursor, error)
 	if err != nil {
 		return nil, fmt.Errorf("cursor of %s: %w", destination, err)
 	}
-	c := &Cursor{journal: j, destination: destination, retries: map[Position]Retry{}, parked: newParking()}
+	c, err := j.makeCursor(CursorOptions{Destination: destination})
+	if err != nil {
+		return nil, err
+	}
 	c.adopt(s)
 	c.parked.events = s.Parked.Events
 	c.revision = entry.Revision()
+	c.prefixes = nil
 	for name := range s.Place.Connections {
 		c.prefixes = append(c.prefixes, c.prefix(name))
 	}

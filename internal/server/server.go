@@ -177,6 +177,9 @@ func (s *server) openAccess() (*admin.Access, error) {
 // startSocket opens the socket for the command line on this machine. The journal is open by then, so no other server
 // uses the directory.
 func (s *server) startSocket(context.Context) error {
+	if err := os.MkdirAll(s.config.DataDir, 0o700); err != nil { // a journal elsewhere does not make it
+		return fmt.Errorf("data directory: %w", err)
+	}
 	listener, err := admin.ListenSocket(admin.SocketPath(s.config.DataDir))
 	if err != nil {
 		s.log.Warn("the command line on this machine needs the admin token: there is no socket for it", "error", err)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tanker/internal/trials"
 )
 
 // TestClock steps the system's clock back and forth by an hour, as seen by a Tanker, and restarts it with another one.
@@ -28,7 +30,7 @@ func TestClock(t *testing.T) {
 	}
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100, binary: binary})
-		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+		tr.refiner.Become(func(w http.ResponseWriter, _ *http.Request, have func() trials.Answer) {
 			switch rand.N(50) {
 			case 0, 1:
 				w.WriteHeader(http.StatusInternalServerError)
@@ -36,7 +38,7 @@ func TestClock(t *testing.T) {
 				w.Header().Set("Retry-After", "1")
 				w.WriteHeader(http.StatusTooManyRequests)
 			default:
-				have().write(w)
+				have().Write(w)
 			}
 		})
 		tr.sendMeanwhile(100, 200)
@@ -48,7 +50,7 @@ func TestClock(t *testing.T) {
 		tr.pass(5 * time.Second)
 		tr.kill()
 		tr.start() // an hour earlier
-		tr.refiner.becomes(fair)
+		tr.refiner.Become(trials.Fair)
 		tr.holds(8 * time.Minute) // five for those that failed
 	})
 }

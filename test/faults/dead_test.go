@@ -11,6 +11,7 @@ import (
 	"tanker/internal/dead"
 	"tanker/internal/journal"
 	"tanker/internal/tankertest"
+	"tanker/internal/trials"
 )
 
 // TestDeadLettersFull lets Refiner refuse every event of everyone until there is no room for more dead letters, and on; then
@@ -22,31 +23,31 @@ func TestDeadLettersFull(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		const users, each, bytes = 120, 20, 64 << 10
 		tr := newTrial(t, setup{users: users, padding: bytes, memory: mostWithLarge, letters: true, journal: "  max_bytes: 512MiB\n"})
-		tr.refiner.becomes(says(http.StatusUnprocessableEntity, `{"message":"no"}`))
+		tr.refiner.Become(says(http.StatusUnprocessableEntity, `{"message":"no"}`))
 		tr.sendMeanwhile(each, 0)
 		tr.await("events wait for room", time.Minute, func() bool { return tr.lettersWaiting() > users/2 })
 		tr.kill()
 		tr.start()
 		tr.sent(time.Minute)
 		tr.await("every user waits for room again", time.Minute, func() bool { return tr.lettersWaiting() == users })
-		calls := tr.refiner.calls.Load()
+		calls := tr.refiner.Calls.Load()
 		tr.pass(12 * time.Second)
-		if more := tr.refiner.calls.Load() - calls; more > 0 {
+		if more := tr.refiner.Calls.Load() - calls; more > 0 {
 			t.Errorf("%d calls while there is no room for what comes of them", more)
 		}
 
-		tr.refiner.becomes(func(w http.ResponseWriter, r *http.Request, have func() answer) {
-			if isOf(r, user(0)) {
-				answer{status: http.StatusUnprocessableEntity, body: []byte(`{"message":"no"}`)}.write(w)
+		tr.refiner.Become(func(w http.ResponseWriter, r *http.Request, have func() trials.Answer) {
+			if isOf(r, trials.User(0)) {
+				trials.Answer{Status: http.StatusUnprocessableEntity, Body: []byte(`{"message":"no"}`)}.Write(w)
 				return
 			}
-			have().write(w)
+			have().Write(w)
 		})
 		tr.discardLetters()
 		tr.await("everything has its outcome", 2*time.Minute, tr.idle)
 		tr.watch.end(t)
 		tr.ascending()
-		t.Logf("%d calls; at most %d MiB of memory", tr.refiner.calls.Load(), tr.watch.memory>>20)
+		t.Logf("%d calls; at most %d MiB of memory", tr.refiner.Calls.Load(), tr.watch.memory>>20)
 	})
 }
 
@@ -98,11 +99,9 @@ func (tr *trial) discardLetters() {
 // ascending checks that what arrived of each user arrived in order.
 func (tr *trial) ascending() {
 	tr.Helper()
-	tr.refiner.mu.Lock()
-	defer tr.refiner.mu.Unlock()
-	for u, calls := range tr.refiner.arrived {
-		if all := slices.Concat(calls...); !slices.IsSorted(all) {
-			tr.Errorf("%s: the order is %v", u, all)
+	for u := range tr.traffic.Answered {
+		if all := slices.Concat(tr.refiner.Arrived(trials.User(u))...); !slices.IsSorted(all) {
+			tr.Errorf("user %d: the order is %v", u, all)
 		}
 	}
 }

@@ -19,10 +19,10 @@ func TestJournalFull(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		const each, bytes = 12, 64 << 10 // 150 MB
 		tr := newTrial(t, setup{users: 200, padding: bytes, memory: mostWithLarge, journal: "  max_bytes: 64MiB\n"})
-		tr.refiner.goAway()
+		tr.refiner.GoAway()
 		tr.sendMeanwhile(each, 0)
-		tr.await("the journal is full", 2*time.Minute, func() bool { return tr.traffic.refused.Load() > 50 })
-		tr.refiner.comeBack(t)
+		tr.await("the journal is full", 2*time.Minute, func() bool { return tr.traffic.Refused.Load() > 50 })
+		tr.refiner.ComeBack(t)
 		tr.holds(3 * time.Minute)
 	})
 }
@@ -35,7 +35,7 @@ func TestDiskNearlyFull(t *testing.T) {
 		tr.sendMeanwhile(size(20, 300), 600)
 		tr.arrives(100, time.Minute)
 		free := fill(t, disk, 12<<20)
-		tr.await("events are refused", time.Minute, func() bool { return tr.traffic.refused.Load() > 50 })
+		tr.await("events are refused", time.Minute, func() bool { return tr.traffic.Refused.Load() > 50 })
 		free()
 		tr.holds(2 * time.Minute)
 	})
@@ -50,11 +50,11 @@ func TestDiskFull(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		disk := smallDisk(t, 96)
 		tr := newTrial(t, setup{users: 100, dir: disk, journal: "  max_bytes: 64MiB\n  min_free: 16MiB\n"})
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		tr.sendMeanwhile(size(20, 300), 600)
 		tr.arrives(100, time.Minute)
 		free := fill(t, disk, 0)
-		tr.await("events are refused", time.Minute, func() bool { return tr.traffic.refused.Load() > 50 })
+		tr.await("events are refused", time.Minute, func() bool { return tr.traffic.Refused.Load() > 50 })
 		tr.pass(size(time.Second, 20*time.Second))
 		free()
 		tr.holds(2 * time.Minute)
@@ -66,7 +66,7 @@ func TestStartOnFullDisk(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		disk := smallDisk(t, 96)
 		tr := newTrial(t, setup{users: 100, dir: disk, journal: "  max_bytes: 64MiB\n  min_free: 16MiB\n"})
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		tr.sendMeanwhile(20, 0)
 		tr.arrives(100, time.Minute)
 		tr.kill()

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"tanker/internal/trials"
 )
 
 // TestKillDuringIngest kills a Tanker while events come in and go out.
@@ -14,10 +16,10 @@ func TestKillDuringIngest(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		users, each, kills := size(150, 1000), 20, size(3, 10)
 		tr := newTrial(t, setup{users: users})
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		tr.sendMeanwhile(each, 0)
 		for _, at := range moments(kills, int64(users*each)*95/100) {
-			tr.await("more is sent", time.Minute, func() bool { return tr.traffic.total.Load() >= at })
+			tr.await("more is sent", time.Minute, func() bool { return tr.traffic.Total.Load() >= at })
 			tr.kill()
 			tr.start()
 		}
@@ -30,14 +32,14 @@ func TestKillDuringDrain(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		users, each, kills := size(100, 500), 20, size(3, 10)
 		tr := newTrial(t, setup{users: users})
-		tr.refiner.goAway()
+		tr.refiner.GoAway()
 		tr.send(each, 0)
 		tr.kill()
-		tr.refiner.comeBack(t)
-		tr.refiner.becomes(busy)
+		tr.refiner.ComeBack(t)
+		tr.refiner.Become(busy)
 		tr.start()
 		for _, at := range moments(kills, int64(users*each)*95/100) {
-			tr.await("more is delivered", time.Minute, func() bool { return tr.refiner.events.Load() >= at })
+			tr.await("more is delivered", time.Minute, func() bool { return tr.refiner.Events.Load() >= at })
 			tr.kill()
 			tr.start()
 		}
@@ -51,9 +53,9 @@ func TestKillDuringParking(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		users, each, kills := size(5, 20), 300, size(4, 10)
 		tr := newTrial(t, setup{users: users, settings: "    window: {events: 128}\n"})
-		tr.refiner.becomes(func(w http.ResponseWriter, r *http.Request, have func() answer) {
+		tr.refiner.Become(func(w http.ResponseWriter, r *http.Request, have func() trials.Answer) {
 			if rand.N(200) == 0 {
-				answer{status: http.StatusServiceUnavailable}.write(w)
+				trials.Answer{Status: http.StatusServiceUnavailable}.Write(w)
 				return
 			}
 			busy(w, r, have)
@@ -62,7 +64,7 @@ func TestKillDuringParking(t *testing.T) {
 		for _, at := range moments(kills, int64(users*each)*80/100) {
 			tr.await("more is delivered, and something parked", time.Minute, func() bool {
 				d, err := tr.process.Destination(t.Context())
-				return err == nil && d.Parked > 0 && tr.refiner.events.Load() >= at
+				return err == nil && d.Parked > 0 && tr.refiner.Events.Load() >= at
 			})
 			tr.kill()
 			tr.start()
@@ -76,9 +78,9 @@ func TestKillDuringStart(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		users, each, kills := size(50, 300), 20, size(5, 30)
 		tr := newTrial(t, setup{users: users})
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		tr.sendMeanwhile(each, 0)
-		tr.await("half is sent", time.Minute, func() bool { return tr.traffic.total.Load() >= int64(users*each/2) })
+		tr.await("half is sent", time.Minute, func() bool { return tr.traffic.Total.Load() >= int64(users*each/2) })
 		tr.kill()
 		for range kills {
 			if err := tr.process.Launch(); err != nil {
@@ -102,7 +104,7 @@ func TestKillWhileUsersFail(t *testing.T) {
 		const users, failing = 20, 6
 		each, kills := size(150, 1500), size(2, 8)
 		tr := newTrial(t, setup{users: users, settings: "    window: {events: 256}\n"})
-		tr.refiner.becomes(fails(failing))
+		tr.refiner.Become(fails(failing))
 		tr.sendMeanwhile(each, 0)
 		for range kills {
 			tr.arrives(100, time.Minute)
@@ -113,9 +115,9 @@ func TestKillWhileUsersFail(t *testing.T) {
 			tr.kill()
 			tr.start()
 		}
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		for _, at := range moments(kills, users*int64(each)) {
-			tr.await("more is delivered", time.Minute, func() bool { return tr.refiner.events.Load() >= at })
+			tr.await("more is delivered", time.Minute, func() bool { return tr.refiner.Events.Load() >= at })
 			tr.kill()
 			tr.start()
 		}
@@ -124,10 +126,10 @@ func TestKillWhileUsersFail(t *testing.T) {
 }
 
 // fails is a Refiner that fails the calls of the first users.
-func fails(users int) weather {
-	return func(w http.ResponseWriter, r *http.Request, have func() answer) {
+func fails(users int) trials.Weather {
+	return func(w http.ResponseWriter, r *http.Request, have func() trials.Answer) {
 		for u := range users {
-			if isOf(r, user(u)) {
+			if isOf(r, trials.User(u)) {
 				w.WriteHeader(http.StatusInternalServerError)
 				return
 			}
@@ -145,14 +147,14 @@ func isOf(r *http.Request, user string) bool {
 
 // busy is a Refiner that takes a moment for each call, so that there are calls under way. Half of them have had their effect
 // while the caller still waits.
-func busy(w http.ResponseWriter, _ *http.Request, have func() answer) {
+func busy(w http.ResponseWriter, _ *http.Request, have func() trials.Answer) {
 	const moment = 4 * time.Millisecond
 	if rand.N(2) == 0 {
 		a := have()
 		time.Sleep(moment)
-		a.write(w)
+		a.Write(w)
 		return
 	}
 	time.Sleep(moment)
-	have().write(w)
+	have().Write(w)
 }

@@ -8,6 +8,7 @@ import (
 	"tanker/internal/config"
 	"tanker/internal/history"
 	"tanker/internal/tankertest"
+	"tanker/internal/trials"
 )
 
 // TestKillDuringReplay kills a Tanker while past events are sent again: each is sent again once, in order.
@@ -18,7 +19,7 @@ func TestKillDuringReplay(t *testing.T) {
 		tr.send(each, 0)
 		tr.await("everything is delivered", time.Minute, tr.idle)
 		first := tr.callsOfEach()
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		client := admin.NewClient(tr.process.Admin, config.NewSecret(tankertest.AdminToken))
 		job, err := client.StartReplay(t.Context(), history.ReplayRequest{Destination: "refiner", Rate: 1_000_000})
 		if err != nil {
@@ -26,7 +27,7 @@ func TestKillDuringReplay(t *testing.T) {
 		}
 		all := int64(users * each)
 		for _, at := range moments(kills, all*90/100) {
-			tr.await("more is sent again", time.Minute, func() bool { return tr.refiner.events.Load() >= all+at })
+			tr.await("more is sent again", time.Minute, func() bool { return tr.refiner.Events.Load() >= all+at })
 			tr.kill()
 			tr.start()
 		}
@@ -46,11 +47,9 @@ func TestKillDuringReplay(t *testing.T) {
 
 // callsOfEach is how many calls of each user came.
 func (tr *trial) callsOfEach() []int {
-	tr.refiner.mu.Lock()
-	defer tr.refiner.mu.Unlock()
-	calls := make([]int, len(tr.traffic.answered))
+	calls := make([]int, len(tr.traffic.Answered))
 	for u := range calls {
-		calls[u] = len(tr.refiner.arrived[user(u)])
+		calls[u] = len(tr.refiner.Arrived(trials.User(u)))
 	}
 	return calls
 }
@@ -59,13 +58,11 @@ func (tr *trial) callsOfEach() []int {
 // been repeated than kills explain.
 func (tr *trial) checkAgain(first []int) {
 	tr.Helper()
-	tr.refiner.mu.Lock()
-	defer tr.refiner.mu.Unlock()
 	repeats := 0
 	for u, calls := range first {
-		n, err := inOrder(tr.refiner.arrived[user(u)][calls:], int(tr.traffic.answered[u].Load()))
+		n, err := trials.InOrder(tr.refiner.Arrived(trials.User(u))[calls:], int(tr.traffic.Answered[u].Load()))
 		if err != nil {
-			tr.Errorf("%s: %v", user(u), err)
+			tr.Errorf("%s: %v", trials.User(u), err)
 		}
 		repeats += n
 	}
@@ -87,7 +84,7 @@ func TestKillDuringJanitor(t *testing.T) {
 		tr.sendMeanwhile(each, 1500)
 		for kill := range kills {
 			tr.await("the journal is nearly full, or all is sent", time.Minute, func() bool {
-				return tr.journalBytes() > most*80/100 || tr.traffic.total.Load() == users*each
+				return tr.journalBytes() > most*80/100 || tr.traffic.Total.Load() == users*each
 			})
 			tr.kill()
 			if err := tr.process.Launch(); err != nil {

@@ -11,7 +11,7 @@ import (
 func TestStopped(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100})
-		tr.refiner.becomes(busy)
+		tr.refiner.Become(busy)
 		tr.sendMeanwhile(size(10, 600), 1000)
 		for range size(1, 3) {
 			tr.arrives(100, time.Minute)

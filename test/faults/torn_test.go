@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tanker/internal/trials"
 )
 
 // tear damages the end of a file, as a write does that the power cut or the disk broke off.
@@ -79,7 +81,7 @@ func TestTornParked(t *testing.T) {
 				inRounds(t, func(t *testing.T) {
 					tr := newTrial(t, setup{users: 20, letters: true, settings: "    window: {events: 128}\n"})
 					const failing, refused = 4, 6 // users
-					tr.refiner.becomes(failsAndRefuses(failing, refused))
+					tr.refiner.Become(failsAndRefuses(failing, refused))
 					tr.sendMeanwhile(size(60, 300), 0)
 					tr.await("events are parked, and dead", time.Minute, func() bool {
 						d, err := tr.process.Destination(tr.Context())
@@ -88,7 +90,7 @@ func TestTornParked(t *testing.T) {
 					tr.kill()
 					tearNewest(t, tr, stream, tear)
 					tr.start()
-					tr.refiner.becomes(failsAndRefuses(0, refused))
+					tr.refiner.Become(failsAndRefuses(0, refused))
 					tr.sent(time.Minute)
 					tr.await("everything has its outcome", 6*time.Minute, tr.idle)
 					tr.watch.end(t)
@@ -108,36 +110,34 @@ func (tr *trial) checkDead(upTo, from int) {
 	}
 	dead := uint64(0)
 	for u := from; u < upTo; u++ {
-		dead += uint64(tr.traffic.answered[u].Load())
+		dead += uint64(tr.traffic.Answered[u].Load())
 	}
-	all := uint64(tr.traffic.total.Load())
+	all := uint64(tr.traffic.Total.Load())
 	if d.Totals.Dead["refused_422"] != dead || d.Totals.Delivered != all-dead || d.Accepted != all {
 		tr.Errorf("%+v, want %d dead of %d", d, dead, all)
 	}
 	if n := tr.countLetters(); n != int(dead) {
 		tr.Errorf("%d dead letters, want %d", n, dead)
 	}
-	tr.refiner.mu.Lock()
-	defer tr.refiner.mu.Unlock()
-	for u := range tr.traffic.answered {
+	for u := range tr.traffic.Answered {
 		if u >= from && u < upTo {
 			continue
 		}
-		if _, err := inOrder(tr.refiner.arrived[user(u)], int(tr.traffic.answered[u].Load())); err != nil {
-			tr.Errorf("%s: %v", user(u), err)
+		if _, err := trials.InOrder(tr.refiner.Arrived(trials.User(u)), int(tr.traffic.Answered[u].Load())); err != nil {
+			tr.Errorf("%s: %v", trials.User(u), err)
 		}
 	}
 }
 
 // failsAndRefuses is a Refiner that fails the calls of the first users, and refuses those of the users from the fourth on.
-func failsAndRefuses(failing, refused int) weather {
-	return func(w http.ResponseWriter, r *http.Request, have func() answer) {
+func failsAndRefuses(failing, refused int) trials.Weather {
+	return func(w http.ResponseWriter, r *http.Request, have func() trials.Answer) {
 		for u := range refused {
-			if !isOf(r, user(u)) {
+			if !isOf(r, trials.User(u)) {
 				continue
 			}
 			if u >= 4 {
-				answer{status: http.StatusUnprocessableEntity, body: []byte(`{"message":"no"}`)}.write(w)
+				trials.Answer{Status: http.StatusUnprocessableEntity, Body: []byte(`{"message":"no"}`)}.Write(w)
 				return
 			}
 			if u < failing {
@@ -182,7 +182,7 @@ func TestLostEvents(t *testing.T) {
 				inRounds(t, func(t *testing.T) {
 					tr := newTrial(t, setup{users: 20})
 					if !delivered {
-						tr.refiner.goAway()
+						tr.refiner.GoAway()
 					}
 					tr.watch.takesBack.Store(true)
 					tr.send(5, 0)
@@ -193,9 +193,9 @@ func TestLostEvents(t *testing.T) {
 					tr.kill()
 					tearNewest(t, tr, "EVENTS", tear)
 					if !delivered {
-						tr.refiner.comeBack(t)
+						tr.refiner.ComeBack(t)
 					}
-					before := tr.traffic.counts()
+					before := tr.traffic.Counts()
 					tr.start()
 					tr.send(6, 0)
 					tr.await("the new events are delivered", 20*time.Second, func() bool { return tr.missing(before) == 0 && tr.idle() })
@@ -213,14 +213,14 @@ func TestFlippedBits(t *testing.T) {
 		tr := newTrial(t, setup{users: 50, letters: true})
 		tr.send(3, 0)
 		tr.await("everything is delivered", time.Minute, tr.idle)
-		tr.refiner.goAway()
+		tr.refiner.GoAway()
 		tr.send(size(5, 50), 0)
 		tr.pass(1500 * time.Millisecond) // the cursor is saved
 		tr.watch.takesBack.Store(true)
 		tr.kill()
 		tearNewest(t, tr, "EVENTS", flipInTheMiddle)
-		tr.refiner.comeBack(t)
-		before := tr.traffic.counts()
+		tr.refiner.ComeBack(t)
+		before := tr.traffic.Counts()
 		tr.start()
 		tr.send(6, 0)
 		tr.await("the new events are delivered", time.Minute, func() bool { return tr.missing(before) == 0 && tr.idle() })
@@ -230,8 +230,8 @@ func TestFlippedBits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d.Totals.Lost == 0 || d.Accepted != uint64(tr.traffic.total.Load()) || d.Totals.Delivered+d.Totals.Lost != d.Accepted {
-			t.Errorf("%+v; %d events were answered 200", d, tr.traffic.total.Load())
+		if d.Totals.Lost == 0 || d.Accepted != uint64(tr.traffic.Total.Load()) || d.Totals.Delivered+d.Totals.Lost != d.Accepted {
+			t.Errorf("%+v; %d events were answered 200", d, tr.traffic.Total.Load())
 		}
 		if !bytes.Contains(tr.output.bytes(), []byte("events are gone from the journal")) {
 			t.Error("the log does not tell of it")
@@ -267,7 +267,7 @@ func some[C any](cases ...C) []C {
 func tornTrial(t *testing.T) *trial {
 	t.Helper()
 	tr := newTrial(t, setup{users: 50})
-	tr.refiner.becomes(busy)
+	tr.refiner.Become(busy)
 	tr.send(4, 0)
 	tr.kill()
 	tr.start()
@@ -282,22 +282,11 @@ func (tr *trial) idle() bool {
 	return err == nil && d.Pending == 0
 }
 
-// counts are how many events of each user were answered 200.
-func (tr *traffic) counts() []int {
-	counts := make([]int, len(tr.answered))
-	for u := range counts {
-		counts[u] = int(tr.answered[u].Load())
-	}
-	return counts
-}
-
 // missing is how many of the events that were answered since have not arrived.
 func (tr *trial) missing(before []int) (missing int) {
-	tr.refiner.mu.Lock()
-	defer tr.refiner.mu.Unlock()
-	for u, now := range tr.traffic.counts() {
+	for u, now := range tr.traffic.Counts() {
 		arrived := map[int]bool{}
-		for _, call := range tr.refiner.arrived[user(u)] {
+		for _, call := range tr.refiner.Arrived(trials.User(u)) {
 			for _, i := range call {
 				arrived[i] = true
 			}

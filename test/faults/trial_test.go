@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tanker/internal/tankertest"
+	"tanker/internal/trials"
 )
 
 // concurrency bounds the calls under way and those whose outcome is not on disk, and so the calls that a kill may repeat.
@@ -40,9 +41,9 @@ type setup struct {
 type trial struct {
 	*testing.T
 
-	refiner *refiner
+	refiner *trials.Refiner
 	process *tankertest.Process
-	traffic *traffic
+	traffic *trials.Traffic
 	watch   *watch
 	output  *tail
 	kills   int
@@ -51,7 +52,7 @@ type trial struct {
 
 func newTrial(t *testing.T, s setup) *trial {
 	t.Helper()
-	tr := &trial{T: t, refiner: newRefiner(t), output: &tail{}}
+	tr := &trial{T: t, refiner: trials.NewRefiner(t), output: &tail{}}
 	if s.binary == "" {
 		var err error
 		if s.binary, err = program(); err != nil {
@@ -63,14 +64,14 @@ func newTrial(t *testing.T, s setup) *trial {
 	}
 	var err error
 	tr.process, err = tankertest.New(tankertest.Options{
-		Binary: s.binary, Dir: s.dir, Refiner: tr.refiner.url(), Journal: s.journal, Log: tr.output,
+		Binary: s.binary, Dir: s.dir, Refiner: tr.refiner.URL(), Journal: s.journal, Log: tr.output,
 		Settings: fmt.Sprintf("    max_concurrency: %d\n    limits: %s\n",
 			concurrency, cmp.Or(s.limits, "{key_per_minute: 0, user_per_minute: 0}")) + s.settings,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr.traffic = newTraffic(tr.process.URL, s.users, s.padding)
+	tr.traffic = trials.NewTraffic(s.users, s.padding, tr.process.URL)
 	tr.start()
 	t.Cleanup(func() {
 		if code := tr.stop(); code != 0 {
@@ -118,7 +119,7 @@ func (tr *trial) kill() {
 // send sends every user's next events and waits until they are answered.
 func (tr *trial) send(each, perSecond int) {
 	tr.Helper()
-	if err := tr.traffic.send(tr.within(5*time.Minute), each, perSecond); err != nil {
+	if err := tr.traffic.Send(tr.within(5*time.Minute), each, perSecond); err != nil {
 		tr.Errorf("sending: %v", err)
 	}
 }
@@ -139,7 +140,7 @@ func (tr *trial) sent(most time.Duration) {
 	select {
 	case <-all:
 	case <-tr.within(most).Done():
-		tr.Fatalf("%d events were answered 200 and %d requests 5xx, not all after %s", tr.traffic.total.Load(), tr.traffic.refused.Load(), most)
+		tr.Fatalf("%d events were answered 200 and %d requests 5xx, not all after %s", tr.traffic.Total.Load(), tr.traffic.Refused.Load(), most)
 	}
 }
 
@@ -155,15 +156,15 @@ func (tr *trial) await(what string, most time.Duration, holds func() bool) {
 // arrives waits until so many calls have come in, more than did before.
 func (tr *trial) arrives(calls int64, most time.Duration) {
 	tr.Helper()
-	want := tr.refiner.calls.Load() + calls
-	tr.await(fmt.Sprintf("%d more calls", calls), most, func() bool { return tr.refiner.calls.Load() >= want })
+	want := tr.refiner.Calls.Load() + calls
+	tr.await(fmt.Sprintf("%d more calls", calls), most, func() bool { return tr.refiner.Calls.Load() >= want })
 }
 
 // holds checks all that is promised, once everything that was sent is delivered.
 func (tr *trial) holds(most time.Duration) {
 	tr.Helper()
 	tr.sent(most)
-	want := uint64(tr.traffic.total.Load())
+	want := uint64(tr.traffic.Total.Load())
 	tr.await("everything is delivered", most, func() bool {
 		d, err := tr.process.Destination(tr.Context())
 		return err == nil && d.Pending == 0 && d.Accepted >= want
@@ -176,9 +177,9 @@ func (tr *trial) holds(most time.Duration) {
 		tr.Errorf("%d events were answered 200; accepted %d, totals %+v", want, d.Accepted, d.Totals)
 	}
 	tr.watch.end(tr.T)
-	repeats := tr.check(nil)
+	repeats := trials.Check(tr, tr.refiner, tr.traffic)
 	tr.Logf("%d events of %d users, %d kills: %d calls, %d of them hidden, %d repeated; at most %d MiB of memory and %d files",
-		want, len(tr.traffic.answered), tr.kills, tr.refiner.calls.Load(), tr.refiner.hidden.Load(), repeats,
+		want, len(tr.traffic.Answered), tr.kills, tr.refiner.Calls.Load(), tr.refiner.Hidden.Load(), repeats,
 		tr.watch.memory>>20, tr.watch.files)
 	if most := tr.mostRepeats(); int64(repeats) > most {
 		tr.Errorf("%d calls were repeated, more than the %d that can have been under way", repeats, most)
@@ -188,68 +189,9 @@ func (tr *trial) holds(most time.Duration) {
 // mostRepeats is how many calls Tanker may make again: what a kill interrupts, and what it cannot know to have arrived.
 func (tr *trial) mostRepeats() int64 {
 	if tr.kills > 0 {
-		return int64(tr.kills*concurrency) + tr.refiner.hidden.Load()
+		return int64(tr.kills*concurrency) + tr.refiner.Hidden.Load()
 	}
-	return tr.refiner.hidden.Load() + tr.refiner.late.Load()
-}
-
-// check compares what arrived with what was answered 200, but for the users' events that may be missing, and returns
-// how many calls came again.
-func (tr *trial) check(missing []int) (repeats int) {
-	tr.Helper()
-	f := tr.refiner
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, call := range f.strange {
-		tr.Error(call)
-	}
-	for u := range tr.traffic.answered {
-		want := int(tr.traffic.answered[u].Load())
-		n, err := inOrder(f.arrived[user(u)], want)
-		if err != nil {
-			tr.Errorf("%s: %v", user(u), err)
-		}
-		repeats += n
-		tr.checkContact(u, want)
-	}
-	return repeats
-}
-
-// inOrder wants every event from 0 on to have arrived in order. A call may come again, but then all that came
-// after it must come again too, so that what the last one says stands. It returns how many calls came again.
-func inOrder(calls [][]int, want int) (repeats int, err error) {
-	last := -1
-	for at, call := range calls {
-		if call[0] <= last {
-			repeats++
-		}
-		for n, i := range call {
-			if i > last+1 || n > 0 && i != last+1 {
-				return repeats, fmt.Errorf("event %d came after %d: …%v", i, last, calls[max(0, at-10):min(at+10, len(calls))])
-			}
-			last = i
-		}
-	}
-	if last != want-1 {
-		return repeats, fmt.Errorf("the last event that arrived is %d of %d: …%v", last, want, calls[max(0, len(calls)-10):])
-	}
-	return repeats, nil
-}
-
-// checkContact wants the contact to say what the user's last identify said.
-func (tr *trial) checkContact(u, events int) {
-	tr.Helper()
-	last := events - 1
-	for last >= 0 && last%5 != 2 {
-		last--
-	}
-	if last < 0 {
-		return
-	}
-	contact, _ := tr.refiner.sandbox.Contact(user(u), "")
-	if got := fmt.Sprint(contact.Attributes["last"]); got != fmt.Sprint(last) {
-		tr.Errorf("%s: the contact's last is %s, want %d", user(u), got, last)
-	}
+	return tr.refiner.Hidden.Load() + tr.refiner.Late.Load()
 }
 
 // signal sends Tanker a signal.

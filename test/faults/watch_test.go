@@ -13,6 +13,7 @@ import (
 
 	"tanker/internal/admin"
 	"tanker/internal/tankertest"
+	"tanker/internal/trials"
 )
 
 // mostFiles is how many files and connections a Tanker may have open in any round.
@@ -21,7 +22,7 @@ const mostFiles = 1000
 // watch looks at a Tanker all the time.
 type watch struct {
 	process *tankertest.Process
-	traffic *traffic
+	traffic *trials.Traffic
 	most    int64 // memory that it may take, in bytes
 
 	takesBack atomic.Bool // what was written down may be lost; set while no Tanker runs that has lost it
@@ -38,7 +39,7 @@ type watch struct {
 	once   sync.Once
 }
 
-func startWatch(t *testing.T, p *tankertest.Process, tr *traffic, most int64) *watch {
+func startWatch(t *testing.T, p *tankertest.Process, tr *trials.Traffic, most int64) *watch {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watch{process: p, traffic: tr, most: most, cancel: cancel}
@@ -87,7 +88,7 @@ func (w *watch) run(ctx context.Context) {
 func (w *watch) totals(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	answered := uint64(w.traffic.total.Load())
+	answered := uint64(w.traffic.Total.Load())
 	d, err := w.process.Destination(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // it is being killed, or starts

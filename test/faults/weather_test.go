@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tanker/internal/tankertest"
+	"tanker/internal/trials"
 	"tanker/refiner/refinertest"
 )
 
@@ -20,13 +21,13 @@ func TestRefinerDown(t *testing.T) {
 		tr := newTrial(t, setup{users: 500, settings: "    merge: false\n", limits: fmt.Sprintf("{key_per_minute: %d, user_per_minute: 0}", perMinute)})
 		tr.sendMeanwhile(size(1, 130), 200)
 		tr.arrives(20, time.Minute)
-		tr.refiner.goAway()
+		tr.refiner.GoAway()
 		down := time.Now()
 		attempts := tr.attempts()
 		tr.pass(size(time.Second, 5*time.Minute))
 		attempted := tr.attempts() - attempts
-		tr.refiner.comeBack(t)
-		tr.await("the first event after the outage", time.Minute, func() bool { return tr.refiner.between(down, time.Now()) > 0 })
+		tr.refiner.ComeBack(t)
+		tr.await("the first event after the outage", time.Minute, func() bool { return tr.refiner.Between(down, time.Now()) > 0 })
 		if attempted >= 60 {
 			t.Errorf("%d calls were attempted during the outage, want fewer than 60", attempted)
 		}
@@ -42,12 +43,12 @@ func (tr *trial) comesAtFullRate(down time.Time, perSecond int) {
 	tr.Helper()
 	const seconds = 10
 	tr.pass((seconds + 1) * time.Second)
-	first := tr.refiner.firstAfter(down)
+	first := tr.refiner.FirstAfter(down)
 	var counts []int
 	sum := 0
 	for i := range seconds {
 		from := first.Add(time.Duration(i) * time.Second)
-		n := tr.refiner.between(from, from.Add(time.Second))
+		n := tr.refiner.Between(from, from.Add(time.Second))
 		counts = append(counts, n)
 		sum += n
 		if want := perSecond * (i + 1) * 95 / 100; sum < want {
@@ -72,13 +73,13 @@ func TestRefinerSlow(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		took, timeout := size(100*time.Millisecond, 8*time.Second), size("2s", "20s")
 		tr := newTrial(t, setup{users: 100, settings: "    timeout: " + timeout + "\n"})
-		tr.refiner.becomes(func(w http.ResponseWriter, r *http.Request, have func() answer) {
+		tr.refiner.Become(func(w http.ResponseWriter, r *http.Request, have func() trials.Answer) {
 			a := have()
 			if rand.N(50) == 0 {
 				<-r.Context().Done()
 			}
 			pause(r, took)
-			a.write(w)
+			a.Write(w)
 		})
 		tr.send(size(3, 5), 0)
 		tr.holds(5 * time.Minute)
@@ -87,7 +88,7 @@ func TestRefinerSlow(t *testing.T) {
 
 // TestGarbage lets something else than Refiner answer for a while.
 func TestGarbage(t *testing.T) {
-	answers := []answer{
+	answers := []trials.Answer{
 		{http.StatusOK, http.Header{"Content-Type": {"text/html"}}, []byte("<html><body>Welcome!</body></html>")},
 		{http.StatusOK, http.Header{"Content-Encoding": {"gzip"}}, []byte("this is not gzip")},
 		{http.StatusOK, nil, []byte{0xff, 0xfe, 0, 1, 2}},
@@ -102,13 +103,13 @@ func TestGarbage(t *testing.T) {
 	}
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100})
-		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, _ func() answer) {
-			answers[rand.N(len(answers))].write(w)
+		tr.refiner.Become(func(w http.ResponseWriter, _ *http.Request, _ func() trials.Answer) {
+			answers[rand.N(len(answers))].Write(w)
 		})
 		tr.sendMeanwhile(size(4, 50), 200)
 		tr.arrives(10, time.Minute)
 		tr.pass(size(time.Second, time.Minute))
-		tr.refiner.becomes(fair)
+		tr.refiner.Become(trials.Fair)
 		tr.holds(3 * time.Minute)
 	})
 }
@@ -117,7 +118,7 @@ func TestGarbage(t *testing.T) {
 func TestConnectionsCut(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100})
-		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+		tr.refiner.Become(func(w http.ResponseWriter, _ *http.Request, have func() trials.Answer) {
 			switch rand.N(10) {
 			case 0:
 				panic(http.ErrAbortHandler)
@@ -126,12 +127,12 @@ func TestConnectionsCut(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			case 2:
 				a := have()
-				w.Header().Set("Content-Length", strconv.Itoa(len(a.body)+100))
-				a.write(w)
+				w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)+100))
+				a.Write(w)
 				_ = http.NewResponseController(w).Flush()
 				panic(http.ErrAbortHandler)
 			}
-			have().write(w)
+			have().Write(w)
 		})
 		tr.sendMeanwhile(size(3, 30), 0)
 		tr.clearsUp(300)
@@ -143,7 +144,7 @@ func TestConnectionsCut(t *testing.T) {
 func TestRandomErrors(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100})
-		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+		tr.refiner.Become(func(w http.ResponseWriter, _ *http.Request, have func() trials.Answer) {
 			switch rand.N(20) {
 			case 0, 1, 2:
 				w.WriteHeader(http.StatusInternalServerError)
@@ -151,7 +152,7 @@ func TestRandomErrors(t *testing.T) {
 				have()
 				w.WriteHeader(http.StatusInternalServerError)
 			default:
-				have().write(w)
+				have().Write(w)
 			}
 		})
 		tr.sendMeanwhile(size(3, 30), 0)
@@ -165,13 +166,13 @@ func TestRandomErrors(t *testing.T) {
 func TestTooManyRequests(t *testing.T) {
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100, settings: "    retry_for: 1s\n"})
-		tr.refiner.becomes(func(w http.ResponseWriter, _ *http.Request, have func() answer) {
+		tr.refiner.Become(func(w http.ResponseWriter, _ *http.Request, have func() trials.Answer) {
 			if rand.N(100) == 0 {
 				w.Header().Set("Retry-After", "1")
 				w.WriteHeader(http.StatusTooManyRequests)
 				return
 			}
-			have().write(w)
+			have().Write(w)
 		})
 		tr.sendMeanwhile(size(4, 10), 0)
 		tr.holds(3 * time.Minute)
@@ -185,7 +186,7 @@ func TestLowerLimits(t *testing.T) {
 	}
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 30, settings: "    retry_for: 1s\n"})
-		tr.refiner.sandbox.SetLimits(refinertest.Limits{KeyPerMinute: 600, UserPerMinute: 30})
+		tr.refiner.Sandbox.SetLimits(refinertest.Limits{KeyPerMinute: 600, UserPerMinute: 30})
 		tr.send(50, 0)
 		tr.holds(10 * time.Minute)
 	})
@@ -194,10 +195,14 @@ func TestLowerLimits(t *testing.T) {
 // TestWrongKey lets Refiner refuse the key in each of its ways, for longer than events are retried, and kills
 // Tanker meanwhile.
 func TestWrongKey(t *testing.T) {
-	refusals := map[string]func(f *refiner){
-		"none":      func(f *refiner) { f.becomes(says(http.StatusUnauthorized, `{"error":"No API key found in headers"}`)) },
-		"malformed": func(f *refiner) { f.becomes(says(http.StatusUnauthorized, `{"error":"API key does not look valid"}`)) },
-		"unknown":   func(f *refiner) { f.sandbox.SetKeys("another-key-of-this-test") },
+	refusals := map[string]func(f *trials.Refiner){
+		"none": func(f *trials.Refiner) {
+			f.Become(says(http.StatusUnauthorized, `{"error":"No API key found in headers"}`))
+		},
+		"malformed": func(f *trials.Refiner) {
+			f.Become(says(http.StatusUnauthorized, `{"error":"API key does not look valid"}`))
+		},
+		"unknown": func(f *trials.Refiner) { f.Sandbox.SetKeys("another-key-of-this-test") },
 	}
 	for name, refuse := range refusals {
 		t.Run(name, func(t *testing.T) {
@@ -211,8 +216,8 @@ func TestWrongKey(t *testing.T) {
 				tr.start()
 				tr.pass(size(1500*time.Millisecond, 30*time.Second))
 				tr.await("the destination is blocked again", time.Minute, tr.blocked)
-				tr.refiner.sandbox.SetKeys(tankertest.APIKey)
-				tr.refiner.becomes(fair)
+				tr.refiner.Sandbox.SetKeys(tankertest.APIKey)
+				tr.refiner.Become(trials.Fair)
 				tr.holds(2 * time.Minute)
 			})
 		})
@@ -224,7 +229,7 @@ func (tr *trial) clearsUp(calls int64) {
 	tr.Helper()
 	if !*full {
 		tr.arrives(calls, time.Minute)
-		tr.refiner.becomes(fair)
+		tr.refiner.Become(trials.Fair)
 	}
 }
 
@@ -234,9 +239,9 @@ func (tr *trial) blocked() bool {
 }
 
 // says answers every call the same.
-func says(status int, body string) weather {
-	return func(w http.ResponseWriter, _ *http.Request, _ func() answer) {
-		answer{status: status, body: []byte(body)}.write(w)
+func says(status int, body string) trials.Weather {
+	return func(w http.ResponseWriter, _ *http.Request, _ func() trials.Answer) {
+		trials.Answer{Status: status, Body: []byte(body)}.Write(w)
 	}
 }
 

@@ -1,4 +1,4 @@
-package faults
+package trials
 
 import (
 	"bytes"
@@ -22,68 +22,77 @@ import (
 	"tanker/refiner/refinertest"
 )
 
-// refiner is a sandbox in bad weather. It can be gone altogether.
-type refiner struct {
-	sandbox *refinertest.Sandbox
+// Refiner is a sandbox in bad weather. It can be gone altogether.
+type Refiner struct {
+	// Sandbox is behind it.
+	Sandbox *refinertest.Sandbox
+
 	address string
 
-	calls  atomic.Int64 // that came in
-	events atomic.Int64 // that arrived with them, repeats included
-	hidden atomic.Int64 // that had their effect, and the answer says otherwise
-	late   atomic.Int64 // that had their effect and were answered when the caller had gone
+	// Calls are those that came in, Events what arrived with them, repeats included.
+	Calls, Events atomic.Int64
+	// Hidden are calls that had their effect, and the answer says otherwise. Late are those that had their effect and were
+	// answered when the caller had gone.
+	Hidden, Late atomic.Int64
 
 	mu      sync.Mutex
 	server  *http.Server // nil while it is gone
-	weather weather
+	weather Weather
 	arrived map[string][][]int // by user: the events of each call that had its effect, in order
+	came    []time.Time        // when calls came in
 	strange []string           // calls that are none of the traffic's
 	times   []time.Time        // when each of them came, in order
 }
 
-// weather is what befalls a call. have lets the call have its effect and returns its answer.
-type weather func(w http.ResponseWriter, r *http.Request, have func() answer)
+// Weather is what befalls a call. have lets the call have its effect and returns its answer.
+type Weather func(w http.ResponseWriter, r *http.Request, have func() Answer)
 
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
+// Answer is what a call is answered.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
 }
 
-func (a answer) write(w http.ResponseWriter) {
-	maps.Copy(w.Header(), a.header)
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body)
+// Write answers.
+func (a Answer) Write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.Header)
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body)
 }
 
-func fair(w http.ResponseWriter, _ *http.Request, have func() answer) { have().write(w) }
+// Fair is a Refiner as it should be.
+func Fair(w http.ResponseWriter, _ *http.Request, have func() Answer) { have().Write(w) }
 
-func newRefiner(t *testing.T) *refiner {
+// NewRefiner starts one that ends with the test.
+func NewRefiner(t testing.TB) *Refiner {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &refiner{
-		sandbox: refinertest.New(refinertest.Options{APIKeys: []string{tankertest.APIKey}, MaxCalls: -1}),
-		address: listener.Addr().String(), weather: fair, arrived: map[string][][]int{},
+	f := &Refiner{
+		Sandbox: refinertest.New(refinertest.Options{APIKeys: []string{tankertest.APIKey}, MaxCalls: -1}),
+		address: listener.Addr().String(), weather: Fair, arrived: map[string][][]int{},
 	}
 	f.serve(listener)
-	t.Cleanup(f.goAway)
+	t.Cleanup(f.GoAway)
 	return f
 }
 
-func (f *refiner) url() string { return "http://" + f.address }
+// URL is where it is.
+func (f *Refiner) URL() string { return "http://" + f.address }
 
-func (f *refiner) serve(listener net.Listener) {
+func (f *Refiner) serve(listener net.Listener) {
 	server := &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // until goAway
+	go func() { _ = server.Serve(listener) }() // until GoAway
 	f.mu.Lock()
 	f.server = server
 	f.mu.Unlock()
 }
 
-// goAway closes the port and all connections.
-func (f *refiner) goAway() {
+// GoAway closes the port and all connections.
+func (f *Refiner) GoAway() {
 	f.mu.Lock()
 	server := f.server
 	f.server = nil
@@ -93,8 +102,8 @@ func (f *refiner) goAway() {
 	}
 }
 
-// comeBack opens the port again.
-func (f *refiner) comeBack(t *testing.T) {
+// ComeBack opens the port again.
+func (f *Refiner) ComeBack(t testing.TB) {
 	t.Helper()
 	err := tankertest.Await(t.Context(), func() (bool, error) {
 		listener, err := net.Listen("tcp", f.address)
@@ -109,20 +118,22 @@ func (f *refiner) comeBack(t *testing.T) {
 	}
 }
 
-// becomes changes the weather.
-func (f *refiner) becomes(w weather) {
+// Become changes the weather.
+func (f *Refiner) Become(w Weather) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.weather = w
 }
 
-func (f *refiner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers a call as the weather has it.
+func (f *Refiner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the caller was killed
 	}
-	f.calls.Add(1)
+	f.Calls.Add(1)
 	f.mu.Lock()
+	f.came = append(f.came, time.Now())
 	weather := f.weather
 	f.mu.Unlock()
 	seen := &witness{ResponseWriter: w}
@@ -130,37 +141,37 @@ func (f *refiner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		switch {
 		case had && !seen.success:
-			f.hidden.Add(1)
+			f.Hidden.Add(1)
 		case had && r.Context().Err() != nil:
-			f.late.Add(1)
+			f.Late.Add(1)
 		}
 	}()
 	r.Body = io.NopCloser(bytes.NewReader(body)) // for weather that befalls some
-	weather(seen, r, func() answer {
+	weather(seen, r, func() Answer {
 		a := f.effect(r, body)
-		had = a.status < 300 && r.Method == http.MethodPost
+		had = a.Status < 300 && r.Method == http.MethodPost
 		return a
 	})
 }
 
 // effect is what the call does in the sandbox. The order of a user's effects is the order of what arrived.
-func (f *refiner) effect(r *http.Request, body []byte) answer {
+func (f *Refiner) effect(r *http.Request, body []byte) Answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	rec := httptest.NewRecorder()
 	in := r.Clone(r.Context())
 	in.Body = io.NopCloser(bytes.NewReader(body))
-	f.sandbox.ServeHTTP(rec, in)
+	f.Sandbox.ServeHTTP(rec, in)
 	if rec.Code < 300 && r.Method == http.MethodPost {
 		id, events, err := numbers(body)
 		if err != nil {
 			f.strange = append(f.strange, err.Error())
 		}
 		f.arrived[id] = append(f.arrived[id], events)
-		f.events.Add(int64(len(events)))
+		f.Events.Add(int64(len(events)))
 		f.times = append(f.times, time.Now())
 	}
-	return answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	return Answer{rec.Code, rec.Header(), rec.Body.Bytes()}
 }
 
 // numbers says which of a user's events a call carries.
@@ -195,15 +206,15 @@ func numbers(body []byte) (id string, events []int, err error) {
 	return id, events, nil
 }
 
-// between is how many calls had their effect between two moments.
-func (f *refiner) between(from, to time.Time) int {
+// Between is how many calls had their effect between two moments.
+func (f *Refiner) Between(from, to time.Time) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.at(to) - f.at(from)
 }
 
-// firstAfter is when the first call after a moment had its effect; zero if none had.
-func (f *refiner) firstAfter(moment time.Time) time.Time {
+// FirstAfter is when the first call after a moment had its effect; zero if none had.
+func (f *Refiner) FirstAfter(moment time.Time) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if i := f.at(moment); i < len(f.times) {
@@ -213,7 +224,7 @@ func (f *refiner) firstAfter(moment time.Time) time.Time {
 }
 
 // at is how many calls had had their effect before a moment. f.mu is held.
-func (f *refiner) at(moment time.Time) int {
+func (f *Refiner) at(moment time.Time) int {
 	i, _ := slices.BinarySearchFunc(f.times, moment, time.Time.Compare)
 	return i
 }
