@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tanker/internal/admin"
@@ -13,7 +14,8 @@ import (
 // openErasures makes what erases users.
 func (f *fleet) openErasures(context.Context) error {
 	o := erasure.Options{
-		Log: f.journal, ForgetReplays: f.replays.Forget, Grace: f.options.ErasureGrace, Logger: f.log.With("part", "erasure"),
+		Log: f.journal, ForgetReplays: f.replays.Forget, Grace: f.options.ErasureGrace,
+		Lead: f.erases, Logger: f.log.With("part", "erasure"),
 	}
 	for _, l := range f.lines {
 		d, err := f.erasureDestination(l)
@@ -28,11 +30,11 @@ func (f *fleet) openErasures(context.Context) error {
 
 // erasureDestination is a destination as erasures use it. Their calls are few: beside the worker's they do not count.
 func (f *fleet) erasureDestination(l *line) (erasure.Destination, error) {
-	d := erasure.Destination{Name: l.config.Name, Settled: l.settled}
-	if l.worker == nil || l.config.Drops() {
+	d := erasure.Destination{Name: l.config.Name, Settled: func(version uint64, _ time.Time) bool { return f.settled(l, version) }}
+	if !l.config.Enabled {
 		d.Skip = "it is switched off"
 	}
-	if l.worker == nil {
+	if !l.delivers() {
 		d.Drain = func(ctx context.Context, which func(*journal.Entry) bool) error { return f.drain(ctx, l, which) }
 		return d, nil
 	}
@@ -41,18 +43,25 @@ func (f *fleet) erasureDestination(l *line) (erasure.Destination, error) {
 		return d, err
 	}
 	f.crew.onStop(func() error { client.Close(); return nil })
-	d.Contacts, d.Hold = client, l.trouble
+	d.Contacts, d.Hold = client, func() string { return f.trouble(l) }
 	return d, nil
 }
 
 // settled reports whether the worker has nothing under way of users who were suppressed up to a version of the list.
-func (l *line) settled(version uint64, _ time.Time) bool {
-	if l.worker == nil {
+func (f *fleet) settled(l *line, version uint64) bool {
+	state, runs := f.state(l)
+	if !runs {
 		return true
 	}
-	state := l.worker.State()
-	return state.Status == delivery.StatusStopped || state.Obeyed >= version && state.Suppressed == 0
+	switch state.State {
+	case string(delivery.StatusStopped), stateTaken: // whoever goes on obeys the list from the beginning
+		return true
+	}
+	return state.Obeyed >= version && state.Suppressed == 0
 }
+
+// erases reports whether this process is the one that carries out erasures.
+func (f *fleet) erases() bool { return f.keeper == nil || f.erasing.Load() }
 
 // drain gives parked events their outcome at a destination without a worker.
 func (f *fleet) drain(ctx context.Context, l *line, which func(*journal.Entry) bool) error {
@@ -83,9 +92,13 @@ func (f *fleet) drain(ctx context.Context, l *line, which func(*journal.Entry) b
 func (l *line) drainUser(ctx context.Context, user string, which func(*journal.Entry) bool) error {
 	const portion = 64
 	var kept []journal.Position
-	defer func() { l.cursor.Release(kept) }()
+	t := l.turn.Load()
+	if t == nil {
+		return fmt.Errorf("%w: another process holds destination %s", journal.ErrUnavailable, l.config.Name)
+	}
+	defer func() { t.cursor.Release(kept) }()
 	for {
-		events, err := l.cursor.Unpark(ctx, user, portion)
+		events, err := t.cursor.Unpark(ctx, user, portion)
 		if err != nil || len(events) == 0 {
 			return err
 		}
@@ -100,7 +113,7 @@ func (l *line) drainUser(ctx context.Context, user string, which func(*journal.E
 				Attempts: events[i].Retry.Attempts, At: time.Now(),
 			})
 		}
-		if err := l.cursor.Finish(ctx, outcomes); err != nil {
+		if err := t.cursor.Finish(ctx, outcomes); err != nil {
 			return err
 		}
 	}

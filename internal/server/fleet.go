@@ -21,6 +21,7 @@ type fleet struct {
 	replays  *history.Replays
 	erasures *erasure.Erasures
 	crew     *crew
+	erasing  atomic.Bool // of several processes, this one carries out erasures
 	gone     atomic.Bool // it does not see any more what operators change
 }
 

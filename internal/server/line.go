@@ -96,7 +96,7 @@ func (f *fleet) newWorker(ctx context.Context, l *line, t *turn) (*delivery.Work
 		MaxConcurrency: d.MaxConcurrency, WindowEvents: d.Window.Events, WindowBytes: int64(d.Window.Bytes),
 		RetryFor: d.RetryFor, Grace: f.config.StopTimeout / 2, Limits: anyEvent, PausedSince: paused,
 		Suppression: erasure.NewGuard(f.journal.Suppression()),
-		Logger: f.log.With("part", "delivery"), Observer: observers{f.metrics.Delivery(d.Name), f.series.Destination(d.Name)},
+		Logger:      f.log.With("part", "delivery"), Observer: observers{f.metrics.Delivery(d.Name), f.series.Destination(d.Name)},
 	}
 	if t.lease == nil {
 		o.Recent = f.recentCalls(ctx, l)

@@ -19,6 +19,7 @@ import (
 const (
 	itemDestination = "destination."
 	itemJanitor     = "job.janitor"
+	itemErasures    = "job.erasures"
 )
 
 // startKeeper joins the other processes on the cluster, if the journal is on one.
@@ -64,7 +65,7 @@ func (f *fleet) attach() error {
 func (f *fleet) memberInfo() lease.MemberInfo {
 	info := lease.MemberInfo{
 		Address: f.addresses.Admin, Version: f.options.Version.Version, Config: digestOf(f.config), Started: f.started,
-		Items: []string{itemJanitor},
+		Items: []string{itemJanitor, itemErasures},
 	}
 	for _, l := range f.lines {
 		info.Items = append(info.Items, itemDestination+l.config.Name)
@@ -75,8 +76,14 @@ func (f *fleet) memberInfo() lease.MemberInfo {
 
 // holdItem does what only one process may do, until ctx ends.
 func (f *fleet) holdItem(ctx context.Context, held *lease.Lease) error {
-	if held.Item == itemJanitor {
+	switch held.Item {
+	case itemJanitor:
 		return f.journal.RunJanitor(ctx)
+	case itemErasures:
+		f.erasing.Store(true)
+		defer f.erasing.Store(false)
+		<-ctx.Done()
+		return nil
 	}
 	l, err := f.lineOf(strings.TrimPrefix(held.Item, itemDestination))
 	if err != nil {

@@ -21,6 +21,8 @@ type workerState struct {
 	Concurrency    int               `json:"concurrency,omitempty"`
 	UsersParked    int               `json:"usersParked,omitempty"`
 	LettersWaiting int               `json:"lettersWaiting,omitempty"`
+	Obeyed         uint64            `json:"obeyed,omitempty"`     // version of the list of suppressed users
+	Suppressed     int               `json:"suppressed,omitempty"` // events of these that are under way
 }
 
 func stateOf(w delivery.State) workerState {
@@ -28,6 +30,7 @@ func stateOf(w delivery.State) workerState {
 		State: string(w.Status), Reason: w.Reason, Since: w.Since, Until: w.Until, LastDelivered: w.LastDelivered,
 		Calls: w.Calls, InFlight: w.InFlight, Concurrency: w.Concurrency,
 		UsersParked: w.UsersParked, LettersWaiting: w.LettersWaiting,
+		Obeyed: w.Obeyed, Suppressed: w.Suppressed,
 	}
 }
 

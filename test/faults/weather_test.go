@@ -89,17 +89,17 @@ func TestRefinerSlow(t *testing.T) {
 // TestGarbage lets something else than Refiner answer for a while.
 func TestGarbage(t *testing.T) {
 	answers := []trials.Answer{
-		{http.StatusOK, http.Header{"Content-Type": {"text/html"}}, []byte("<html><body>Welcome!</body></html>")},
-		{http.StatusOK, http.Header{"Content-Encoding": {"gzip"}}, []byte("this is not gzip")},
-		{http.StatusOK, nil, []byte{0xff, 0xfe, 0, 1, 2}},
-		{http.StatusMovedPermanently, http.Header{"Location": {"https://example.com/"}}, nil},
-		{http.StatusFound, http.Header{"Location": {"/"}}, []byte("<a href=/>here</a>")},
-		{http.StatusNotModified, nil, nil},
-		{http.StatusBadGateway, http.Header{"Content-Type": {"text/html"}}, []byte("<h1>502 Bad Gateway</h1>")},
-		{http.StatusServiceUnavailable, http.Header{"Retry-After": {"soon"}}, []byte(`{"message":`)},
-		{http.StatusGatewayTimeout, http.Header{"Retry-After": {"-5"}}, nil},
-		{599, nil, []byte(`[[[[[[[[`)},
-		{http.StatusInternalServerError, nil, make([]byte, 1<<20)},
+		{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<html><body>Welcome!</body></html>")},
+		{Status: http.StatusOK, Header: http.Header{"Content-Encoding": {"gzip"}}, Body: []byte("this is not gzip")},
+		{Status: http.StatusOK, Body: []byte{0xff, 0xfe, 0, 1, 2}},
+		{Status: http.StatusMovedPermanently, Header: http.Header{"Location": {"https://example.com/"}}},
+		{Status: http.StatusFound, Header: http.Header{"Location": {"/"}}, Body: []byte("<a href=/>here</a>")},
+		{Status: http.StatusNotModified},
+		{Status: http.StatusBadGateway, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<h1>502 Bad Gateway</h1>")},
+		{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"soon"}}, Body: []byte(`{"message":`)},
+		{Status: http.StatusGatewayTimeout, Header: http.Header{"Retry-After": {"-5"}}},
+		{Status: 599, Body: []byte(`[[[[[[[[`)},
+		{Status: http.StatusInternalServerError, Body: make([]byte, 1<<20)},
 	}
 	inRounds(t, func(t *testing.T) {
 		tr := newTrial(t, setup{users: 100})
