@@ -171,7 +171,7 @@ func (f *Refiner) effect(r *http.Request, body []byte) Answer {
 		f.Events.Add(int64(len(events)))
 		f.times = append(f.times, time.Now())
 	}
-	return Answer{rec.Code, rec.Header(), rec.Body.Bytes()}
+	return Answer{Status: rec.Code, Header: rec.Header(), Body: rec.Body.Bytes()}
 }
 
 // numbers says which of a user's events a call carries.

@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tanker/internal/trials"
 )
 
 // TestOwnerIsKilled kills the process that delivers, again and again: the other one goes on.
@@ -48,9 +50,14 @@ func TestOwnerStandsStill(t *testing.T) {
 	g := newGroup(t, setup{servers: 1, users: 60})
 	g.refiner.Become(slow)
 	g.startAll()
+	owner := g.owned(g.tankers...)
+	for _, tk := range g.tankers {
+		if tk != owner {
+			g.traffic = trials.NewTraffic(g.setup.users, 0, tk.URL)
+		}
+	}
 	g.send(20, 150)
 	g.arrives(200, time.Minute)
-	owner := g.owned(g.tankers...)
 	g.faults++
 	if err := owner.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
