@@ -20,7 +20,10 @@ import (
 
 // anEvent is an event with a fate at one destination.
 func anEvent(fate history.Fate) history.Inspected {
-	at := time.Now().Add(-60500 * time.Millisecond)
+	at := time.Now()
+	if !fate.At.IsZero() {
+		at = fate.At.Add(-time.Minute)
+	}
 	e := history.Inspected{
 		Traced: history.Traced{
 			Position: journal.At(17, 2), Source: "app", MessageID: "m-1", Type: "track", Name: "Order Done", ReceivedAt: at,
