@@ -14,6 +14,7 @@ import (
 	"tanker/internal/archive"
 	"tanker/internal/config"
 	"tanker/internal/journal"
+	"tanker/internal/lease"
 	"tanker/internal/migrate"
 	"tanker/internal/server"
 )
@@ -160,7 +161,17 @@ func (c *journalCommand) openSource(ctx context.Context) (*journal.Store, error)
 		return nil, err
 	}
 	store, err := journal.OpenStore(ctx, opts)
-	return store, explainJournal(err)
+	if err != nil {
+		return nil, explainJournal(err)
+	}
+	line := newLiveLine(c.stderr)
+	line.show("looking whether somebody uses it")
+	err = store.CheckIdle(ctx, lease.DefaultTTL)
+	line.clear()
+	if err != nil {
+		return nil, explainJournal(errors.Join(err, store.Close()))
+	}
+	return store, nil
 }
 
 // place is how to open the journal that a flag names: a data directory, servers of NATS, or the journal of a configuration
@@ -208,7 +219,7 @@ func explainJournal(err error) error {
 	case errors.Is(err, context.Canceled):
 		return withHint(errors.New("interrupted"), "give the same command again to go on")
 	case errors.Is(err, journal.ErrLocked):
-		hint = "a server runs on this journal: stop it first"
+		hint = "a server runs on this journal: stop it first, and all others that share it"
 	case errors.Is(err, journal.ErrNoJournal):
 		hint = "name the server's data directory, the one that has the folder journal in it"
 	case errors.Is(err, journal.ErrOccupied):

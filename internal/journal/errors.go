@@ -16,8 +16,8 @@ var (
 	ErrUnavailable = errors.New("journal is unavailable")
 	// ErrClosed says that the journal or the cursor was closed.
 	ErrClosed = errors.New("journal is closed")
-	// ErrLocked says that another process uses the same directory.
-	ErrLocked = errors.New("journal directory is in use")
+	// ErrLocked says that another process uses the same directory, or works on the cluster.
+	ErrLocked = errors.New("journal is in use")
 	// ErrFenced says that another process has taken over the destination's cursor.
 	ErrFenced = errors.New("cursor was taken over")
 	// ErrNotFound says that there is no such dead letter.

@@ -106,6 +106,7 @@ var streamPrefixes = map[string][]string{
 	bucketStream + bucketReplays:    {bucketSubject + bucketReplays + "."},
 	bucketStream + bucketErasures:   {bucketSubject + bucketErasures + "."},
 	bucketStream + bucketSuppressed: {bucketSubject + bucketSuppressed + "."},
+	bucketStream + bucketSeries:     {bucketSubject + bucketSeries + "."},
 }
 
 // How JetStream names the stream behind a bucket, and its subjects.

@@ -2,11 +2,19 @@ package migrate_test
 
 import (
 	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"tanker/internal/journal"
+	"tanker/internal/lease"
 	"tanker/internal/migrate"
 	"tanker/internal/natstest"
 )
@@ -83,4 +91,56 @@ func (k *killed) Read(ctx context.Context, stream string, do func(*journal.Store
 		}
 		return err
 	})
+}
+
+// A process that gives signs of life is noticed, and one that has died is not waited for longer than that takes.
+func TestClusterInUse(t *testing.T) {
+	c := natstest.Start(t, natstest.Options{Servers: 1})
+	opts := onCluster(c)
+	opts.Cluster.Replicas = 1
+	conn, err := nats.Connect(c.URL())
+	must(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	must(t, err)
+	bucket, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "LEASES"})
+	must(t, err)
+	idle := func() error {
+		store, err := journal.OpenStore(t.Context(), opts)
+		must(t, err)
+		defer func() { must(t, store.Close()) }()
+		return store.CheckIdle(t.Context(), 300*time.Millisecond)
+	}
+	must(t, idle()) // nobody has ever been there
+
+	keeper, err := lease.New(lease.Options{Bucket: bucket, Name: "somebody", TTL: time.Second})
+	must(t, err)
+	must(t, keeper.Attach(lease.Offer{
+		Info: lease.MemberInfo{Items: []string{"destination.d"}},
+		Hold: func(ctx context.Context, _ *lease.Lease) error { <-ctx.Done(); return nil },
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- keeper.Run(ctx) }()
+	for !slices.ContainsFunc(mustKeys(t, bucket), func(key string) bool { return strings.HasPrefix(key, "member.") }) {
+		runtime.Gosched()
+	}
+	if err := idle(); !errors.Is(err, journal.ErrLocked) || !strings.Contains(err.Error(), "by process somebody") {
+		t.Errorf("somebody works with the journal: %v", err)
+	}
+	cancel()
+	<-ended
+	_, err = bucket.PutString(t.Context(), "member.dead", "{}")
+	must(t, err)
+	must(t, idle())
+}
+
+func mustKeys(t *testing.T, bucket jetstream.KeyValue) []string {
+	t.Helper()
+	keys, err := bucket.Keys(t.Context())
+	if errors.Is(err, jetstream.ErrNoKeysFound) {
+		return nil
+	}
+	must(t, err)
+	return keys
 }
