@@ -119,7 +119,7 @@ func (tr *trial) kill() {
 // send sends every user's next events and waits until they are answered.
 func (tr *trial) send(each, perSecond int) {
 	tr.Helper()
-	if err := tr.traffic.Send(tr.within(5*time.Minute), each, perSecond); err != nil {
+	if err := tr.traffic.Send(tr.within(size(5*time.Minute, 15*time.Minute)), each, perSecond); err != nil {
 		tr.Errorf("sending: %v", err)
 	}
 }
