@@ -99,25 +99,34 @@ const mostFillers = 100_000
 // subjectFiller is that of packs that are of no source.
 const subjectFiller = subjectEvents + "~.filler"
 
-// mark notes in EVENTS that events are lost: the next pack of each subject comes behind all that it is known to have held.
-func (j *Journal) mark(ctx context.Context, lost map[string]uint64) error {
+// mark notes in EVENTS that events are lost: the next pack of each subject comes behind all that it is known to have held, and
+// no new event gets a position up to a sequence, which may be known as that of a lost one. A journal that has no room for that
+// opens nevertheless: then the next event shows what is lost.
+func (j *Journal) mark(ctx context.Context, lost map[string]uint64, upTo uint64) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := j.fill(ctx, upTo)
 	for subject, events := range lost {
 		source, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(subject, subjectEvents), subjectReplay), ".")
-		ack, err := j.js.Publish(ctx, subject, encodeMark(events, source))
-		if err != nil {
-			return writeError("mark what is lost", err)
+		t := tally{events: events}
+		if err == nil {
+			var ack *jetstream.PubAck
+			if ack, err = j.js.Publish(ctx, subject, encodeMark(events, source)); err == nil {
+				t.seq = ack.Sequence
+			}
 		}
-		j.setStored(subject, tally{events, ack.Sequence})
+		j.setStored(subject, t)
 	}
-	return nil
+	if err != nil {
+		j.opts.Logger.Warn("what is lost could not be noted in the journal", "error", err)
+	}
 }
 
-// fill writes packs without events until EVENTS has a sequence, so that new events do not get positions that are known as those
-// of lost ones, and marks come behind these.
+// fill writes packs without events until EVENTS has a sequence.
 func (j *Journal) fill(ctx context.Context, upTo uint64) error {
 	info, err := j.events.Info(ctx)
 	if err != nil {
-		return fmt.Errorf("read: %w: %w", ErrUnavailable, err)
+		return err
 	}
 	last := info.State.LastSeq
 	if last >= upTo || upTo-last > mostFillers {
@@ -126,7 +135,7 @@ func (j *Journal) fill(ctx context.Context, upTo uint64) error {
 	data := encodeMark(0, "")
 	for ; last < upTo; last++ {
 		if _, err := j.js.PublishAsync(subjectFiller, data); err != nil {
-			return writeError("fill the journal up", err)
+			return err
 		}
 	}
 	select {
@@ -156,8 +165,8 @@ func (j *Journal) lostTail(ctx context.Context, noted map[string]tally) error {
 		j.opts.Logger.Error("the end of the journal is gone: the disk has lost it, or an old copy was put in place; events are missing",
 			"subject", subject, "events", t.events-last.count, "after", At(last.seq, 0), "up_to", At(t.seq, 0))
 	}
-	if err := j.fill(ctx, upTo); err != nil {
-		return err
+	if len(lost) > 0 {
+		j.mark(ctx, lost, upTo)
 	}
-	return j.mark(ctx, lost)
+	return nil
 }

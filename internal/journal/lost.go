@@ -111,10 +111,10 @@ func (c *Cursor) forgetCounts(prefix string) {
 }
 
 // mendTail sees to it that new events do not take the places of lost ones that this destination knows of.
-func (c *Cursor) mendTail(ctx context.Context) error {
+func (c *Cursor) mendTail(ctx context.Context) {
 	j := c.journal
 	if j.shared() {
-		return nil
+		return
 	}
 	lost := map[string]uint64{}
 	for subject, s := range c.seen {
@@ -124,10 +124,7 @@ func (c *Cursor) mendTail(ctx context.Context) error {
 				"subject", subject, "events", s.upTo-stored)
 		}
 	}
-	if err := j.fill(ctx, c.state.newest()); err != nil {
-		return err
-	}
-	return j.mark(ctx, lost)
+	j.mark(ctx, lost, c.state.newest())
 }
 
 // settleAccounts lets what is finished be no more than what was accepted, if more than is known of was lost.
