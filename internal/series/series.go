@@ -21,7 +21,7 @@ type Series struct {
 	in      atomic.Uint64 // of a source
 	latency [buckets]atomic.Uint64
 
-	source bool // nothing is observed of it, only counted
+	source atomic.Bool // of this process: nothing is observed of it, only counted
 
 	mu       sync.Mutex
 	seen     counters  // at the last sample
@@ -94,7 +94,7 @@ func (s *Series) sample(now time.Time) {
 	took := now.Sub(s.at)
 	was := s.seen
 	s.seen = s.count()
-	known := (s.source || s.observed) && !s.at.IsZero() && took > 0 && took <= 3*Every // or the machine has slept
+	known := (s.source.Load() || s.observed) && !s.at.IsZero() && took > 0 && took <= 3*Every // or the machine has slept
 	s.at, s.observed = now, false
 	if !known {
 		return
@@ -118,6 +118,15 @@ func (s *Series) sample(now time.Time) {
 	middle := now.Add(-took / 2)
 	for i := range s.rings {
 		s.rings[i].add(middle, step)
+	}
+}
+
+// replace takes over what was kept, unless something has been added here that is not kept yet: then this is the newer.
+func (s *Series) replace(kept *Series) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.unsaved {
+		s.rings = kept.rings
 	}
 }
 

@@ -163,6 +163,43 @@ func TestAnotherProcessTakesOver(t *testing.T) {
 	}
 }
 
+// TestProcessesShareAShelf has two processes, each of which delivers to one of two destinations, and then one to both.
+func TestProcessesShareAShelf(t *testing.T) {
+	kept, a, b := shelf{}, New("a"), New("b")
+	now := start
+	accepted := uint64(0)
+	step := func(ofA, ofB *Store) {
+		t.Helper()
+		now, accepted = now.Add(Every), accepted+10
+		ofA.Destination("A").Observe(State{Accepted: accepted})
+		ofB.Destination("B").Observe(State{Accepted: accepted})
+		for _, each := range []*Store{a, b} {
+			each.Source("web").Accepted(5)
+			each.Sample(now)
+		}
+		for _, each := range []*Store{a, b, a} {
+			if err := each.Sync(t.Context(), kept, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	step(a, b)
+	for range 6 {
+		step(a, b)
+	}
+	for range 6 { // b is gone
+		step(a, a)
+	}
+	for _, name := range []string{"A", "B"} {
+		if v := a.Destination(name).View(Hour, now); known(v.In) < 11 {
+			t.Errorf("%s: %d steps are known, want all but the first ones", name, known(v.In))
+		}
+	}
+	if p := a.Source("web").Pace(time.Minute, now); p.In != 0.5 {
+		t.Errorf("%v events a second came in here", p.In)
+	}
+}
+
 func TestStoreIsBounded(t *testing.T) {
 	s := New("")
 	for i := range 1000 {
@@ -218,9 +255,9 @@ func (s shelf) DropSeries(_ context.Context, key string) error {
 func TestSeriesSurviveARestart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := newDrive()
-		for range rapid.IntRange(1, 500).Draw(t, "steps") {
+		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			d.step(rapid.IntRange(0, 5).Draw(t, "in"), rapid.IntRange(0, 2).Draw(t, "out"))
-			if rapid.IntRange(0, 50).Draw(t, "down") == 0 {
+			if rapid.IntRange(0, 20).Draw(t, "down") == 0 {
 				d.now = d.now.Add(time.Hour)
 				d.Sample(d.now)
 			}

@@ -50,7 +50,9 @@ func (s *Store) Source(name string) *Series {
 	if s.node != "" {
 		name += "." + s.node
 	}
-	return s.get(sourcePrefix + name)
+	one := s.get(sourcePrefix + name)
+	one.source.Store(true)
+	return one
 }
 
 func (s *Store) get(key string) *Series {
@@ -60,7 +62,6 @@ func (s *Store) get(key string) *Series {
 		return found
 	}
 	made := newSeries()
-	made.source = strings.HasPrefix(key, sourcePrefix)
 	if len(s.series) < maxSeries {
 		s.series[key] = made
 	}
@@ -90,22 +91,32 @@ func (s *Store) Load(ctx context.Context, from Shelf, now time.Time) error {
 	}
 	var errs []error
 	for key, data := range saved {
+		if known := strings.HasPrefix(key, destinationPrefix) || strings.HasPrefix(key, sourcePrefix); !known {
+			errs = append(errs, from.DropSeries(ctx, key))
+			continue
+		}
 		decoded := newSeries()
 		if err := decoded.decode(data); err != nil {
 			errs = append(errs, fmt.Errorf("series %s: %w", key, err))
 			continue
 		}
-		old := now.Sub(decoded.rings[Week].newest()) > Week.Step()*time.Duration(spans[Week].slots)
-		if known := strings.HasPrefix(key, destinationPrefix) || strings.HasPrefix(key, sourcePrefix); old || !known {
+		if now.Sub(decoded.rings[Week].newest()) > Week.Step()*time.Duration(spans[Week].slots) {
 			errs = append(errs, from.DropSeries(ctx, key))
 			continue
 		}
-		series := s.get(key)
-		series.mu.Lock()
-		series.rings = decoded.rings
-		series.mu.Unlock()
+		s.get(key).replace(decoded)
 	}
 	return errors.Join(errs...)
+}
+
+// Sync keeps what has changed since the last time, and where several processes share the shelf reads what the others have
+// kept: so each shows how all destinations go, and knows it when it takes one over.
+func (s *Store) Sync(ctx context.Context, with Shelf, now time.Time) error {
+	err := s.Save(ctx, with)
+	if s.node == "" {
+		return err
+	}
+	return errors.Join(err, s.Load(ctx, with, now))
 }
 
 // Save keeps for the next start what has changed since the last time.

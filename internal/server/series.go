@@ -38,7 +38,7 @@ func (s *server) startSeries(ctx context.Context) error {
 func (s *server) keepSeries(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
-	if err := s.series.Save(ctx, s.journal); err != nil {
+	if err := s.series.Sync(ctx, s.journal, time.Now()); err != nil {
 		s.log.Warn("the charts were not saved", "error", err)
 	}
 }

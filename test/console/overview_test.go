@@ -46,6 +46,13 @@ func TestOverview(t *testing.T) {
 	b.click(t, ".numbers summary")
 	b.click(t, `.spans a[href="/?span=week"]`)
 	b.until(t, `document.querySelector(".spans [aria-current]").textContent === "week" && document.querySelectorAll(".uplot").length === 4`)
+	for number, shows := range map[string]string{
+		"rejected": "Pricing Viewed", "filtered": "alias", "delivered": "Order Completed", "dead": "no such luck",
+	} {
+		b.visit(t, "/")
+		b.click(t, "#refiner-"+number+"-")
+		b.shows(t, shows)
+	}
 }
 
 // chart is an hour and a half of a day's work, which another process is supposed to have done before.
