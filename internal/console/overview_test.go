@@ -124,7 +124,7 @@ func TestOverviewSaysWhatIsWrong(t *testing.T) {
 func TestOverviewSaysWhereEveryWorkerStands(t *testing.T) {
 	b := newBench(t).logIn(t)
 	for _, state := range []string{
-		"stopped", "stopping", "journal unavailable", "paused", "blocked", "circuit open", "rate limited", "delivering", "waiting", "idle", "disabled",
+		"stopped", "stopping", "journal unavailable", "paused", "blocked", "circuit open", "rate limited", "delivering", "waiting", "idle", "disabled", "changing hands",
 	} {
 		d := busy()
 		d.State, d.Reason = state, "for a reason"
@@ -195,6 +195,28 @@ func TestOverviewSaysThatItIsBehind(t *testing.T) {
 	for _, want := range []string{
 		"Events are delivered, but more come in than go out for production: 20 events wait.",
 		"It does not catch up: 3,600 events a minute come in, 360 can go out.",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+}
+
+func TestOverviewShowsTheProcesses(t *testing.T) {
+	b := newBench(t).logIn(t)
+	d := busy()
+	d.Owner = "node-1"
+	b.server.status = admin.Status{
+		Ready: true, Node: "node-2", Destinations: []admin.DestinationStatus{d},
+		Members: []admin.MemberStatus{
+			{Name: "node-1", Version: "1.2.3", Silent: 0.4, Holds: []string{"destination.production"}},
+			{Name: "node-2", Version: "1.2.2", Silent: 7, Differs: true},
+		},
+	}
+	text := textOf(b.page(t, "/"))
+	for _, want := range []string{
+		"Delivered by node-1.", "this process node-2", "node-1 1.2.3 destination.production now",
+		"node-2 has other sources or destinations 1.2.2 – 7 s ago",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)

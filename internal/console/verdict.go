@@ -19,6 +19,9 @@ type verdict struct {
 
 // toneOf says how a state of a destination is to be taken: good, warn, bad, or "" for neither.
 func toneOf(state string) string {
+	if state == "changing hands" { // from one process on a cluster to the next
+		return "warn"
+	}
 	switch delivery.Status(state) {
 	case delivery.StatusDelivering, delivery.StatusIdle, delivery.StatusWaiting:
 		return "good"

@@ -66,6 +66,9 @@ func (f *fleet) sample(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
 	for _, l := range f.lines {
+		if f.keeper != nil && l.delivers() && l.turn.Load() == nil {
+			continue // the process that delivers to it also knows its calls
+		}
 		place, err := f.journal.Status(ctx, l.config.Name)
 		if err != nil {
 			continue // the log has it from the metrics, and the charts have a gap
