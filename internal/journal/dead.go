@@ -32,42 +32,6 @@ type DeadPage struct {
 	Next    uint64       `json:"next,omitempty"` // After for the next page; 0 if this is the last
 }
 
-// DeadLetters lists dead letters.
-func (j *Journal) DeadLetters(ctx context.Context, f DeadFilter) (DeadPage, error) {
-	subject := subjectDead + ">"
-	if f.Destination != "" {
-		if !ValidName(f.Destination) {
-			return DeadPage{}, fmt.Errorf("destination %q: %w", f.Destination, ErrNotFound)
-		}
-		subject = subjectDead + f.Destination + ".>"
-	}
-	if f.Limit <= 0 {
-		f.Limit = 100
-	}
-	page := DeadPage{Letters: []DeadLetter{}}
-	for seq := f.After + 1; ; seq++ {
-		msg, err := j.dead.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return page, nil
-		}
-		if err != nil {
-			return page, fmt.Errorf("read dead letters: %w: %w", ErrUnavailable, err)
-		}
-		if len(page.Letters) == f.Limit {
-			page.Next = seq - 1
-			return page, nil
-		}
-		letter, err := decodeLetter(msg)
-		if err != nil {
-			return page, err
-		}
-		if f.Selects(&letter) {
-			page.Letters = append(page.Letters, letter)
-		}
-		seq = msg.Sequence
-	}
-}
-
 // Selects reports whether a letter of the filter's destination is meant. After and Limit do not count.
 func (f *DeadFilter) Selects(l *DeadLetter) bool {
 	return (f.Reason == "" || l.Reason == f.Reason) &&
