@@ -19,6 +19,7 @@ const (
 	reasonMalformed   = "malformed"           // what is stored is not an event
 	reasonSuppressed  = "suppressed"          // the user's events are not to be delivered
 	reasonErased      = "erased"              // the event was erased before it was delivered
+	reasonDuplicate   = "duplicate"           // two processes have accepted it
 )
 
 // defaultPause is how long a limit holds when the server does not say.

@@ -118,6 +118,10 @@ func (r *reader) mapTo(ctx context.Context, it *item) {
 		it.verdict = verdict{kind: journal.Filtered, reason: reasonErased}
 		return
 	}
+	if it.entry.Duplicate {
+		it.verdict = verdict{kind: journal.Filtered, reason: reasonDuplicate, message: "another process has accepted it as well"}
+		return
+	}
 	e, err := event.Parse(it.entry.Body, r.o.Limits)
 	if err != nil {
 		it.verdict = verdict{kind: journal.Rejected, reason: reasonMalformed, message: err.Error()}

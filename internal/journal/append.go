@@ -33,14 +33,25 @@ func (j *Journal) Append(ctx context.Context, entries []Entry) error {
 	if err := checkEntries(entries); err != nil {
 		return err
 	}
-	if j.full.Load() {
-		return j.errReserve()
+	if err := j.refusal(); err != nil {
+		return err
 	}
 	w, err := j.writerFor(subjectEvents + entries[0].Source + "." + j.opts.Writer)
 	if err != nil {
 		return err
 	}
 	return w.append(ctx, entries)
+}
+
+// refusal says why nothing can be stored now, before it is tried.
+func (j *Journal) refusal() error {
+	switch {
+	case j.full.Load():
+		return j.errReserve()
+	case j.cluster != nil:
+		return j.cluster.refusal()
+	}
+	return nil
 }
 
 func checkEntries(entries []Entry) error {
@@ -72,6 +83,9 @@ func (j *Journal) writerFor(subject string) (*writer, error) {
 			journal: j, subject: subject, next: j.stored[subject].events,
 			wake: make(chan struct{}, 1), recent: j.rememberedIDs(subject),
 			inPack: map[idHash]struct{}{},
+		}
+		if j.cluster != nil {
+			w.shared, w.unsure = j.cluster.subject(subject), true
 		}
 		j.writers[subject] = w
 		j.wg.Go(w.run)

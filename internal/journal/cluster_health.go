@@ -2,8 +2,10 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,14 +18,47 @@ const (
 	lookTimeout = 3 * time.Second
 )
 
-// cluster is the connection to servers outside of this process.
+// clusterWriteTimeout is how long a pack may take: less than a gateway waits, so that it can say that the journal is
+// unavailable. Usually a new leader is there by then, or what was sent is lost.
+const clusterWriteTimeout = 5 * time.Second
+
+// cluster is the connection to servers outside of this process, and what is known of the other processes there.
 type cluster struct {
 	conn    *nats.Conn
+	life    string // of this process: no other has it, nor this one after a restart
+	others  *otherIDs
+	seen    uint64                // sequence in EVENTS up to which others' packs are known; belongs to watchOthers
 	trouble atomic.Pointer[error] // why it did not work when it was looked at; nil if it did
+	failed  atomic.Pointer[error] // why this process must not write any more
 }
+
+func newCluster(conn *nats.Conn, o Options) *cluster {
+	return &cluster{
+		conn: conn, life: rand.Text(),
+		others: &otherIDs{window: o.DedupWindow, max: o.DedupIDs, sources: map[string]*recentIDs{}},
+	}
+}
+
+// subject is what a writer has to know of a subject.
+func (c *cluster) subject(subject string) *sharedSubject {
+	s := &sharedSubject{life: c.life}
+	if strings.HasPrefix(subject, subjectEvents) {
+		s.others, s.source = c.others, sourceOf(subject)
+	}
+	return s
+}
+
+// fail has nothing be written any more.
+func (c *cluster) fail(err error) { c.failed.CompareAndSwap(nil, &err) }
+
+// refusal says why it makes no sense to try to write now: what waits until it has failed makes its sender wait.
+func (c *cluster) refusal() error { return c.health() }
 
 // health says why the cluster does not work at the moment, or nil.
 func (c *cluster) health() error {
+	if failed := c.failed.Load(); failed != nil {
+		return *failed
+	}
 	if status := c.conn.Status(); status != nats.CONNECTED {
 		return fmt.Errorf("%w: no connection to NATS (%s)", ErrUnavailable, status)
 	}

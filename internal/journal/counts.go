@@ -80,16 +80,20 @@ func (j *Journal) saveCounts() error {
 	return nil
 }
 
+// writeCount notes a tally, unless what is noted says as much or more already.
 func (j *Journal) writeCount(ctx context.Context, subject string, t tally) error {
-	text := t.String()
 	entry, err := j.counts.Get(ctx, subject)
-	if err == nil && string(entry.Value()) == text {
-		return nil
-	}
-	if err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		_, err = j.counts.Create(ctx, subject, []byte(t.String()))
 		return err
 	}
-	_, err = j.counts.PutString(ctx, subject, text)
+	if err != nil {
+		return err
+	}
+	if noted, err := parseCount(string(entry.Value())); err == nil && (noted == t || noted.events > t.events) && j.shared() || string(entry.Value()) == t.String() {
+		return nil
+	}
+	_, err = j.counts.Update(ctx, subject, []byte(t.String()), entry.Revision())
 	return err
 }
 

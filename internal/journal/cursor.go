@@ -49,9 +49,11 @@ type Cursor struct {
 	prefixes    []string // of the subjects it reads: events.<source>. and replay.<destination>.
 	log         *slog.Logger
 
-	last     uint64      // sequence of the last pack read; belongs to Next
-	caughtUp bool        // all packs that there were in EVENTS have been read; belongs to Next
-	ahead    *loggedPack // read from EVENTS, and not handed out because others come first; belongs to Next
+	last uint64 // sequence of the last pack read; belongs to Next
+	end  uint64 // that of the last one there was in EVENTS when it began to read; belongs to Next
+
+	ahead   *loggedPack // read from EVENTS, and not handed out because others come first; belongs to Next
+	repeats *repeats    // nil if one process alone stores events; belongs to Next
 
 	parks      sync.Mutex // one Park at a time
 	unrecorded parkRecord // of a Park that failed; belongs to parks
@@ -63,9 +65,9 @@ type Cursor struct {
 	mu       sync.Mutex
 	seen     map[string]sight // by subject
 	parked   parking
-	announce []announcement            // in order, not announced yet
-	messages jetstream.MessagesContext // nil until the first Next
-	looking  bool                      // messages was dropped to look for what was rewritten
+	announce []announcement // in order, not announced yet
+	messages *streamReader  // nil until the first Next
+	looking  bool           // messages was dropped to look for what was rewritten
 	state    progress
 	place    place
 	totals   Totals
@@ -178,38 +180,31 @@ func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 func (c *Cursor) announceRead() []Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.caughtUp && c.ahead == nil && c.journal.rewrites.next(c.last+1, math.MaxUint64, c.filters()...) == 0 {
+	if c.caughtUp() && c.ahead == nil && c.journal.rewrites.next(c.last+1, math.MaxUint64, c.filters()...) == 0 {
 		return c.announced(lastPosition)
 	}
 	return c.announced(At(c.last, maxPackEntries-1))
 }
 
 // follow returns what reads on after the last pack that was read.
-func (c *Cursor) follow(ctx context.Context) (jetstream.MessagesContext, error) {
+func (c *Cursor) follow(ctx context.Context) (*streamReader, error) {
 	c.mu.Lock()
 	messages := c.messages
 	c.mu.Unlock()
 	if messages != nil {
 		return messages, nil
 	}
-	cons, err := c.journal.events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: c.filters(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.last + 1,
-	})
-	if err != nil {
-		return nil, c.readError(ctx, err)
-	}
 	if err := c.journal.loadRewritten(ctx); err != nil {
 		return nil, c.readError(ctx, err)
 	}
-	info, err := cons.Info(ctx)
-	if err != nil {
+	var err error
+	if c.end, _, err = lastOf(ctx, c.journal.events, c.filters()...); err != nil {
 		return nil, c.readError(ctx, err)
 	}
-	c.caughtUp, c.ahead = info.NumPending == 0, nil
-	messages, err = pull(cons)
-	if err != nil {
-		return nil, c.readError(ctx, err)
-	}
+	c.ahead = nil
+	messages = c.journal.read(c.journal.events, jetstream.OrderedConsumerConfig{
+		FilterSubjects: c.filters(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.last + 1,
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -246,7 +241,7 @@ func (c *Cursor) take(logged *loggedPack) ([]Entry, error) {
 	if seq <= c.last {
 		return nil, nil
 	}
-	c.last, c.caughtUp = seq, logged.last
+	c.last = seq
 	before, upTo, err := packExtent(logged.data)
 	if err != nil {
 		c.log.Error("a part of the journal is damaged: events of a source are lost", "position", At(seq, 0), "subject", logged.subject)
@@ -266,6 +261,10 @@ func (c *Cursor) take(logged *loggedPack) ([]Entry, error) {
 		c.state.pass(state)
 		return nil, nil
 	}
+	var again bitset
+	if c.repeats != nil && state.conn != replays {
+		again = c.repeats.noteAll(state.conn, idsOf(logged.ids, p.entries), logged.stored)
+	}
 	done := c.state.read(state, len(p.entries))
 	left := make([]Entry, 0, len(p.entries)-done.count())
 	for i := range p.entries {
@@ -275,7 +274,7 @@ func (c *Cursor) take(logged *loggedPack) ([]Entry, error) {
 		}
 		e := p.entries[i]
 		e.Position = At(seq, i)
-		e.Retry = c.retries[e.Position]
+		e.Retry, e.Duplicate = c.retries[e.Position], again.has(i)
 		left = append(left, e)
 	}
 	return left, nil

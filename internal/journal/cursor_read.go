@@ -2,7 +2,7 @@ package journal
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -17,25 +17,25 @@ func (c *Cursor) filters() []string {
 	return filters
 }
 
+// caughtUp reports whether all packs have been read that there were in EVENTS when it was looked at last.
+func (c *Cursor) caughtUp() bool { return c.last >= c.end }
+
 // nextPack waits for the cursor's next pack: of EVENTS, or of those that were rewritten. It returns nil when it has found out
 // that nothing is left to read.
-func (c *Cursor) nextPack(ctx context.Context, messages jetstream.MessagesContext) (*loggedPack, error) {
-	if c.ahead == nil && c.caughtUp {
-		if p, err := c.nextRewritten(ctx, math.MaxUint64); p != nil || err != nil {
+func (c *Cursor) nextPack(ctx context.Context, messages *streamReader) (*loggedPack, error) {
+	if c.ahead == nil && c.caughtUp() {
+		if p, err := c.lastRewritten(ctx); p != nil || err != nil {
 			return p, err
 		}
 	}
 	if c.ahead == nil {
-		msg, err := c.nextMessage(ctx, messages)
+		msg, meta, err := c.nextMessage(ctx, messages)
 		if err != nil || msg == nil {
 			return nil, err
 		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
 		c.ahead = &loggedPack{
-			seq: meta.Sequence.Stream, subject: msg.Subject(), stored: meta.Timestamp.UTC(), data: msg.Data(), last: meta.NumPending == 0,
+			seq: meta.Sequence.Stream, subject: msg.Subject(), stored: meta.Timestamp.UTC(), data: msg.Data(),
+			ids: msg.Headers().Get(headerIDs),
 		}
 	}
 	if c.journal.shared() && c.ahead.seq > c.last+1 { // another process may have taken what is missing
@@ -43,46 +43,56 @@ func (c *Cursor) nextPack(ctx context.Context, messages jetstream.MessagesContex
 			return nil, err
 		}
 	}
-	p, err := c.nextRewritten(ctx, c.ahead.seq)
+	p, err := c.journal.nextRewritten(ctx, c.last+1, c.ahead.seq, c.filters()...)
 	if err != nil {
 		return nil, err
 	}
 	if p != nil && p.seq < c.ahead.seq {
 		return p, nil
 	}
-	last := c.ahead.last
 	if p == nil {
 		p = c.ahead
 	}
-	c.ahead, p.last = nil, last
+	c.ahead = nil
 	return p, nil
 }
 
 // nextMessage waits for the next message. While there are users to be told of it returns nil when nothing is left to read,
 // which the messages alone do not say if one of them cannot be read: the server passes over it, but counts it.
-func (c *Cursor) nextMessage(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
-	if c.caughtUp || c.ParkedUsers() == 0 {
-		return messages.Next(jetstream.NextContext(ctx))
+func (c *Cursor) nextMessage(ctx context.Context, messages *streamReader) (jetstream.Msg, *jetstream.MsgMetadata, error) {
+	if c.caughtUp() || c.ParkedUsers() == 0 {
+		return messages.Next(ctx)
 	}
-	waiting, cancel := context.WithTimeout(ctx, scanLooks)
-	defer cancel()
-	msg, err := messages.Next(jetstream.NextContext(waiting))
-	if err == nil || waiting.Err() == nil || ctx.Err() != nil {
-		return msg, err
+	msg, meta, err := messages.nextWithin(ctx, scanLooks)
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return msg, meta, err
 	}
-	next, err := c.nextOwn(ctx, c.last)
-	c.caughtUp = err == nil && next == nil
-	return nil, err
+	next, err := c.journal.nextOf(ctx, c.prefixes, c.last)
+	switch {
+	case err != nil:
+	case next == nil:
+		c.end = c.last
+	default:
+		messages.renew()
+	}
+	return nil, nil, err
 }
 
-// nextRewritten is the cursor's first pack behind the last one that was read, up to a sequence, that was rewritten; nil if
-// there is none.
-func (c *Cursor) nextRewritten(ctx context.Context, upTo uint64) (*loggedPack, error) {
-	p, err := c.journal.nextRewritten(ctx, c.last+1, upTo, c.filters()...)
-	if p != nil {
-		p.last = c.caughtUp && c.ahead == nil
+// lastRewritten is the cursor's next pack if it was rewritten and EVENTS holds none that has to come before it; nil if not.
+func (c *Cursor) lastRewritten(ctx context.Context) (*loggedPack, error) {
+	if c.journal.rewrites.next(c.last+1, math.MaxUint64, c.filters()...) == 0 {
+		return nil, nil
 	}
-	return p, err
+	var err error
+	if c.end, _, err = lastOf(ctx, c.journal.events, c.filters()...); err != nil || !c.caughtUp() {
+		return nil, err
+	}
+	if c.journal.shared() {
+		if err := c.journal.loadRewritten(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.journal.nextRewritten(ctx, c.last+1, math.MaxUint64, c.filters()...)
 }
 
 // lookAgain has a Next that waits look for packs that were rewritten, if this one has not been read.
@@ -96,7 +106,7 @@ func (c *Cursor) lookAgain(seq uint64) {
 }
 
 // looksAgain reports whether reading failed only because lookAgain has ended it.
-func (c *Cursor) looksAgain(messages jetstream.MessagesContext) bool {
+func (c *Cursor) looksAgain(messages *streamReader) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	again := c.looking && c.messages != messages && !c.closed

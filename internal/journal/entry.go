@@ -25,6 +25,10 @@ type Entry struct {
 	// The zero value means none.
 	Retry Retry
 
+	// Duplicate says that the event was stored before, within the dedup window, by another process. It is not to be
+	// delivered again.
+	Duplicate bool
+
 	// Parked is set in an entry that is no event: Next tells by it of a user whose events are parked. Beside it such
 	// an entry has only a Position, that of the first of them or one before.
 	Parked *ParkedUser

@@ -20,6 +20,8 @@ var (
 	ErrLocked = errors.New("journal is in use")
 	// ErrFenced says that another process has taken over the destination's cursor.
 	ErrFenced = errors.New("cursor was taken over")
+	// ErrNameTaken says that another process on the cluster writes under this one's name.
+	ErrNameTaken = errors.New("another process writes under this name")
 	// ErrNotFound says that there is no such dead letter.
 	ErrNotFound = errors.New("not found")
 	// ErrExists says that there is something by that name already.

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,7 +38,7 @@ func (p *FollowedPack) Unfold() ([]Entry, error) {
 // ErrCorrupt; whoever wants to go on calls it again.
 func (j *Journal) Follow(ctx context.Context, after uint64, do func(FollowedPack) error) error {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
-	return follow(ctx, j.events, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	return j.follow(ctx, j.events, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		p := FollowedPack{Seq: meta.Sequence.Stream, Stored: meta.Timestamp.UTC(), data: msg.Data()}
 		count, err := packCount(p.data)
 		if err != nil {
@@ -56,7 +55,7 @@ func (j *Journal) Follow(ctx context.Context, after uint64, do func(FollowedPack
 // FollowOutcomes hands what becomes of events, at any destination, to do as Follow does.
 func (j *Journal) FollowOutcomes(ctx context.Context, after uint64, do func(OutcomeBatch) error) error {
 	config := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1}
-	return follow(ctx, j.outcomes, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	return j.follow(ctx, j.outcomes, config, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		batch, err := outcomeBatch(msg, meta)
 		if err != nil {
 			return err
@@ -66,37 +65,16 @@ func (j *Journal) FollowOutcomes(ctx context.Context, after uint64, do func(Outc
 }
 
 // follow calls do for the messages that a consumer has and those that come.
-func follow(ctx context.Context, stream jetstream.Stream, config jetstream.OrderedConsumerConfig, do func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
-	cons, err := stream.OrderedConsumer(ctx, config)
-	if err != nil {
-		return followError(ctx, err)
-	}
-	messages, err := pull(cons)
-	if err != nil {
-		return followError(ctx, err)
-	}
-	defer messages.Stop()
+func (j *Journal) follow(ctx context.Context, stream jetstream.Stream, config jetstream.OrderedConsumerConfig, do func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
+	reader := j.read(stream, config)
+	defer reader.Stop()
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, meta, err := reader.Next(ctx)
 		if err != nil {
-			return followError(ctx, err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fmt.Errorf("read journal: %w: %w", ErrCorrupt, err)
+			return err
 		}
 		if err := do(msg, meta); err != nil {
 			return err
 		}
 	}
-}
-
-func followError(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, ErrClosed) || closedConn(err):
-		return ErrClosed
-	}
-	return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
 }

@@ -151,6 +151,9 @@ func (j *Journal) tooFull(bytes uint64) float64 {
 // deleteUpTo deletes packs, after writing down how many events the subjects held, because the last pack of a
 // subject, which tells that otherwise, may be among them.
 func (j *Journal) deleteUpTo(ctx context.Context, seq uint64) error {
+	if err := j.refreshCounts(ctx, ""); err != nil {
+		return fmt.Errorf("tidy: %w", err)
+	}
 	j.mu.Lock()
 	counts := maps.Clone(j.stored)
 	j.mu.Unlock()

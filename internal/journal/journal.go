@@ -129,11 +129,12 @@ type Journal struct {
 	stored  map[string]tally   // by subject
 	counted map[string]bool    // subjects whose tallies have changed
 
-	rewrites    rewrittenPacks
-	suppression *Suppression
-	overwriting atomic.Int32
-	replaying   sync.Mutex // held while what is known of replays changes
-	erasing     sync.Mutex // held while a pack is rewritten
+	rewrites     rewrittenPacks
+	suppression  *Suppression
+	overwriting  atomic.Int32
+	replaying    sync.Mutex    // held while what is known of replays changes
+	erasing      sync.Mutex    // held while a pack is rewritten
+	writeTimeout time.Duration // how long one pack may take
 
 	full atomic.Bool // the disk's reserve is reached
 	stop chan struct{}
@@ -157,7 +158,7 @@ func Open(ctx context.Context, opts Options) (*Journal, error) {
 
 func newJournal(o Options) *Journal {
 	return &Journal{
-		opts: o, stop: make(chan struct{}),
+		opts: o, stop: make(chan struct{}), writeTimeout: writeTimeout,
 		writers: map[string]*writer{}, held: map[string]*Cursor{}, stored: map[string]tally{}, counted: map[string]bool{},
 	}
 }
@@ -187,7 +188,11 @@ func (j *Journal) start(ctx context.Context) error {
 	if err := j.loadCounts(ctx); err != nil {
 		return err
 	}
-	if err := j.remember(ctx); err != nil {
+	remember := j.remember
+	if j.cluster != nil {
+		remember = j.readOthers
+	}
+	if err := remember(ctx); err != nil {
 		return fmt.Errorf("read recent message ids: %w", err)
 	}
 	return j.watch()
@@ -236,7 +241,7 @@ func (j *Journal) startCluster(ctx context.Context) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.cluster = &cluster{conn: conn}
+	j.cluster, j.writeTimeout = newCluster(conn, j.opts), clusterWriteTimeout
 	return conn, nil
 }
 
@@ -245,6 +250,7 @@ func (j *Journal) watch() error {
 	j.wg.Go(j.keepCounts)
 	if j.cluster != nil {
 		j.wg.Go(j.watchCluster)
+		j.wg.Go(j.watchOthers)
 		return nil
 	}
 	if err := j.checkDisk(); err != nil {

@@ -22,7 +22,8 @@ type loggedPack struct {
 	stored  time.Time
 	data    []byte
 	version uint64 // sequence in REWRITTEN; 0 if it was not rewritten
-	last    bool   // nothing was stored behind it when it was read; of packs that a Cursor reads
+	ids     string // the header with the digests of the ids; "" if there is none
+	life    string // of the process that wrote it, on a cluster; of packs of EVENTS
 }
 
 // What the headers of a message in REWRITTEN say of the pack that it replaces.
@@ -46,7 +47,10 @@ func ofRewritten(seq uint64, header nats.Header, data []byte) (*loggedPack, erro
 }
 
 func ofEvents(msg *jetstream.RawStreamMsg) *loggedPack {
-	return &loggedPack{seq: msg.Sequence, subject: msg.Subject, stored: msg.Time.UTC(), data: msg.Data}
+	return &loggedPack{
+		seq: msg.Sequence, subject: msg.Subject, stored: msg.Time.UTC(), data: msg.Data,
+		ids: msg.Header.Get(headerIDs), life: msg.Header.Get(headerLife),
+	}
 }
 
 // readRewritten reads a pack that was rewritten; nil if the janitor has deleted it.
@@ -119,21 +123,23 @@ func (j *Journal) nextRewritten(ctx context.Context, from, upTo uint64, filters 
 	}
 }
 
-// lastLogged is the last pack of a subject, nil if there is none; and the sequence of the last one that EVENTS itself holds.
-func (j *Journal) lastLogged(ctx context.Context, subject string) (p *loggedPack, inEvents uint64, err error) {
+// lastLogged is the last pack of a subject, and the last one that EVENTS itself holds; each nil if there is none.
+func (j *Journal) lastLogged(ctx context.Context, subject string) (p, inEvents *loggedPack, err error) {
 	msg, err := j.events.GetLastMsgForSubject(ctx, subject)
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, 0, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
+		return nil, nil, fmt.Errorf("read last pack of %s: %w: %w", subject, ErrUnavailable, err)
 	}
+	var end uint64
 	if err == nil {
-		p, inEvents = ofEvents(msg), msg.Sequence
+		inEvents = ofEvents(msg)
+		end = inEvents.seq
 	}
-	if seq := j.rewrites.last(subject); seq != 0 && seq >= inEvents {
+	if seq := j.rewrites.last(subject); seq != 0 && seq >= end {
 		if rewritten, err := j.readRewritten(ctx, seq); rewritten != nil || err != nil {
 			return rewritten, inEvents, err
 		}
 	}
-	return p, inEvents, nil
+	return inEvents, inEvents, nil
 }
 
 // extent is the sequences of the first pack of the log, and of the last one that there ever was. If the log is empty, the
@@ -165,13 +171,9 @@ func (j *Journal) loadRewritten(ctx context.Context) error {
 	if info.State.LastSeq <= applied {
 		return nil
 	}
-	cons, err := j.rewritten.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+	err = j.scan(ctx, j.rewritten, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: applied + 1, HeadersOnly: true,
-	})
-	if err != nil {
-		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	err = eachMessage(ctx, cons, func(msg jetstream.Msg) error {
+	}, func(msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
 		seq, err := strconv.ParseUint(msg.Subject()[len(subjectRewritten):], 10, 64)
 		if err != nil || msg.Headers().Get(headerSubject) == "" {
 			return fmt.Errorf("rewritten pack %s: %w", msg.Subject(), ErrCorrupt)

@@ -86,6 +86,9 @@ func (s *saved) forget(lost map[string]uint64) {
 // expect notes for each subject how many events it held up to where the cursor begins to read, as far as that is not known.
 func (c *Cursor) expect(ctx context.Context) error {
 	for name, conn := range c.place.Connections {
+		if err := c.journal.refreshCounts(ctx, c.prefix(name)); err != nil {
+			return err
+		}
 		from := max(conn.After, c.state.floor)
 		for _, subject := range c.journal.subjectsOf(c.prefix(name)) {
 			if _, known := c.state.counts[subject]; known {

@@ -278,12 +278,10 @@ func (c *Cursor) loadParked(ctx context.Context) error {
 		return err
 	}
 	subject := subjectParked + c.destination + ".>"
-	last, err := lastOwn(ctx, c.journal.parked, subject)
-	if err != nil {
-		return err
-	}
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, OptStartSeq: 1, HeadersOnly: true}
-	err = c.readUpTo(ctx, c.journal.parked, config, last, func(msg jetstream.Msg, seq uint64) error {
+	err := c.journal.scan(ctx, c.journal.parked, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true,
+	}, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		seq := meta.Sequence.Stream
 		if c.staleParked(msg.Headers(), seq) {
 			return c.deleteParked(ctx, seq)
 		}

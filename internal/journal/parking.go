@@ -196,9 +196,11 @@ func (p *parking) deleted(seqs []uint64, now time.Time) {
 // savedParking is parking as the cursor saves it. The rest is in PARKED.
 type savedParking struct {
 	UpTo   uint64            `json:"upTo"`
-	Done   map[uint64][]span `json:"done,omitempty"`   // finished events of stored messages, by sequence in PARKED
-	Events int               `json:"events,omitempty"` // parked and not finished, for those who only look
+	Done   map[uint64][]span `json:"done,omitempty"` // finished events of stored messages, by sequence in PARKED
 	Fences []parkFence       `json:"fences,omitempty"`
+
+	// For those who only look; a cursor that is opened counts anew.
+	Events int `json:"events,omitempty"` // parked and not finished
 }
 
 func (p *parking) save() savedParking {

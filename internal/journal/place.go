@@ -128,15 +128,18 @@ func (c *Cursor) skipLost(ctx context.Context, last uint64) error {
 func (c *Cursor) accepted() uint64 {
 	n := c.place.Retired
 	for name, conn := range c.place.Connections {
-		n += c.journal.countStored(c.prefix(name)) - conn.Base
+		n += max(c.journal.countStored(c.prefix(name)), conn.Base) - conn.Base // what others store is known a little later
 	}
 	return n
 }
 
 // prefix is how the subjects of a connection begin.
-func (c *Cursor) prefix(conn string) string {
+func (c *Cursor) prefix(conn string) string { return prefixOf(c.destination, conn) }
+
+// prefixOf is how the subjects begin of a connection that a destination has.
+func prefixOf(destination, conn string) string {
 	if conn == replays {
-		return subjectReplay + c.destination + "."
+		return subjectReplay + destination + "."
 	}
 	return subjectEvents + conn + "."
 }

@@ -9,21 +9,20 @@ import (
 // an answer was lost, is stored once. It holds 128-bit hashes in two generations that take turns, so its
 // memory is bounded by max and an idle source costs none. Not safe for concurrent use.
 type recentIDs struct {
-	window       time.Duration
-	max          int // of one generation
-	seed1, seed2 maphash.Seed
-	young, old   map[idHash]struct{}
-	turned       time.Time
+	window     time.Duration
+	max        int // of one generation
+	hash       func(id string) idHash
+	young, old map[idHash]struct{}
+	turned     time.Time
 }
 
 type idHash [2]uint64
 
 func newRecentIDs(window time.Duration, most int) *recentIDs {
-	return &recentIDs{window: window, max: most, seed1: maphash.MakeSeed(), seed2: maphash.MakeSeed()}
-}
-
-func (r *recentIDs) hash(id string) idHash {
-	return idHash{maphash.String(r.seed1, id), maphash.String(r.seed2, id)}
+	seed1, seed2 := maphash.MakeSeed(), maphash.MakeSeed()
+	return &recentIDs{window: window, max: most, hash: func(id string) idHash {
+		return idHash{maphash.String(seed1, id), maphash.String(seed2, id)}
+	}}
 }
 
 // has says whether the id was added within the window; it may remember for up to twice as long.

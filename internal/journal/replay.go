@@ -15,8 +15,8 @@ func (j *Journal) replay(ctx context.Context, destination, writer string, entrie
 	if err := checkEntries(entries); err != nil {
 		return err
 	}
-	if j.full.Load() {
-		return j.errReserve()
+	if err := j.refusal(); err != nil {
+		return err
 	}
 	w, err := j.writerFor(subjectReplay + destination + "." + writer)
 	if err != nil {
@@ -30,7 +30,7 @@ func (j *Journal) replay(ctx context.Context, destination, writer string, entrie
 
 // Replay accepts events anew for one destination, in order, behind everything accepted so far, on behalf of a job. Each
 // says in ReplayOf what it repeats, and these ascend. After an error some of them may be stored: Replayed tells.
-// Errors are those of Append.
+// Errors are those of Append, and ErrFenced when another process goes on with the job: Replayed takes it back.
 func (j *Journal) Replay(ctx context.Context, destination, job string, entries []Entry) error {
 	if !ValidName(destination) || !ValidName(job) {
 		return fmt.Errorf("replay %q for %q: %w", job, destination, ErrNotFound)
@@ -52,14 +52,14 @@ func (j *Journal) Replay(ctx context.Context, destination, job string, entries [
 // if the janitor has deleted it.
 func (j *Journal) Replayed(ctx context.Context, destination, job string) (n uint64, last Position, err error) {
 	subject := subjectReplay + destination + "." + job
+	j.takeOver(subject)
 	stored, _, err := j.lastLogged(ctx, subject)
 	if err != nil {
 		return 0, 0, err
 	}
 	if stored == nil {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		return j.stored[subject].events, 0, nil
+		n, err := j.storedBefore(ctx, subject)
+		return n, 0, err
 	}
 	p, err := decodePack(stored.data)
 	if err != nil {
@@ -69,6 +69,15 @@ func (j *Journal) Replayed(ctx context.Context, destination, job string) (n uint
 		return p.ordinal, 0, nil
 	}
 	return p.ordinal + uint64(len(p.entries)), p.entries[len(p.entries)-1].ReplayOf, nil
+}
+
+// takeOver lets this process go on where another wrote to a subject.
+func (j *Journal) takeOver(subject string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if w := j.writers[subject]; w != nil && w.shared != nil {
+		w.anew.Store(true)
+	}
 }
 
 // SaveReplay writes down what is known of a job.
@@ -117,17 +126,13 @@ func (j *Journal) DeleteReplay(ctx context.Context, job string) error {
 
 // SavedReplays reads what is known of all jobs.
 func (j *Journal) SavedReplays(ctx context.Context) (map[string][]byte, error) {
-	keys, err := j.replays.ListKeys(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read replays: %w: %w", ErrUnavailable, err)
-	}
 	saved := map[string][]byte{}
-	for key := range keys.Keys() {
-		entry, err := j.replays.Get(ctx, key)
-		if err != nil {
-			return nil, fmt.Errorf("read replay %s: %w: %w", key, ErrUnavailable, err)
-		}
-		saved[key] = entry.Value()
+	err := j.eachKey(ctx, j.replays, func(job string, data []byte) error {
+		saved[job] = data
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read replays: %w", err)
 	}
 	return saved, nil
 }
@@ -145,7 +150,8 @@ func (c *Cursor) PendingReplays() uint64 {
 	if conn == nil {
 		return 0
 	}
-	return c.journal.countStored(c.prefix(replays)) - conn.Base - conn.Finished
+	done := conn.Base + conn.Finished
+	return max(c.journal.countStored(c.prefix(replays)), done) - done
 }
 
 // Resend accepts a stored event anew for one destination, behind everything accepted so far. change may alter it before, or

@@ -71,6 +71,9 @@ func (c *Cursor) load(ctx context.Context, opts CursorOptions) error {
 	if err := c.saveBegun(ctx); err != nil {
 		return err
 	}
+	if err := c.recallRepeats(ctx); err != nil {
+		return err
+	}
 	c.last = c.state.floor
 	c.dirty = true
 	return c.save(ctx)
@@ -150,8 +153,11 @@ func (c *Cursor) adopt(s saved) {
 
 // replayOutcomesUpTo applies what was stored after the cursor was saved, up to the record by which this owner began.
 func (c *Cursor) replayOutcomesUpTo(ctx context.Context, last uint64) error {
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjectOutcomes + c.destination}, OptStartSeq: c.outcomes + 1}
-	return c.readUpTo(ctx, c.journal.outcomes, config, last, func(msg jetstream.Msg, seq uint64) error {
+	return c.journal.scan(ctx, c.journal.outcomes, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subjectOutcomes + c.destination},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.outcomes + 1,
+	}, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		seq := meta.Sequence.Stream
 		outcomes, err := decodeOutcomes(msg.Data())
 		if err != nil {
 			return fmt.Errorf("outcomes %d: %w", seq, err)
@@ -161,6 +167,9 @@ func (c *Cursor) replayOutcomesUpTo(ctx context.Context, last uint64) error {
 		}
 		if len(outcomes) > 0 {
 			c.apply(outcomes, seq)
+		}
+		if seq >= last {
+			return ErrStop
 		}
 		return nil
 	})
@@ -173,18 +182,10 @@ func (c *Cursor) replayOutcomes(ctx context.Context) error {
 		return fmt.Errorf("read outcomes: %w: %w", ErrUnavailable, err)
 	}
 	c.outcomes = min(c.outcomes, info.State.LastSeq) // in case the disk has lost the latest
-	cons, err := c.journal.outcomes.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+	return c.journal.scan(ctx, c.journal.outcomes, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subjectOutcomes + c.destination},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: c.outcomes + 1,
-	})
-	if err != nil {
-		return fmt.Errorf("read outcomes: %w: %w", ErrUnavailable, err)
-	}
-	return eachMessage(ctx, cons, func(msg jetstream.Msg) error {
-		meta, err := msg.Metadata()
-		if err != nil {
-			return err
-		}
+	}, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		outcomes, err := decodeOutcomes(msg.Data())
 		if err != nil {
 			return fmt.Errorf("outcomes %d: %w", meta.Sequence.Stream, err)

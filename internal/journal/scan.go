@@ -31,13 +31,6 @@ type StoredPack struct {
 	Damaged  int // events that it held and that cannot be read; then there are no entries
 }
 
-const (
-	// scanPatience is how long a scan waits for the next message, which is there, before it gives up.
-	scanPatience = 10 * time.Second
-	// scanLooks is how often it asks meanwhile whether the message has been deleted.
-	scanLooks = 500 * time.Millisecond
-)
-
 // ErrStop ends a scan without an error, when what it calls returns it.
 var ErrStop = errors.New("enough")
 
@@ -168,71 +161,6 @@ func damagedEvents(data []byte) int {
 		return 1
 	}
 	return int(upTo - before)
-}
-
-// scan calls do for the messages that a consumer has at first, and for some of those that come meanwhile.
-func (j *Journal) scan(ctx context.Context, stream jetstream.Stream, config jetstream.OrderedConsumerConfig, do func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
-	cons, err := stream.OrderedConsumer(ctx, config)
-	if err != nil {
-		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	info, err := cons.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	if info.NumPending == 0 {
-		return nil
-	}
-	messages, err := pull(cons)
-	if err != nil {
-		return fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
-	defer messages.Stop()
-	for {
-		msg, err := nextMessage(ctx, cons, messages)
-		if errors.Is(err, ErrStop) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fmt.Errorf("read journal: %w: %w", ErrCorrupt, err)
-		}
-		if err := do(msg, meta); errors.Is(err, ErrStop) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
-}
-
-// nextMessage waits for the next message of a scan. Error: ErrStop if what was to come has been deleted.
-func nextMessage(ctx context.Context, cons jetstream.Consumer, messages jetstream.MessagesContext) (jetstream.Msg, error) {
-	for end := time.Now().Add(scanPatience); ; {
-		waiting, cancel := context.WithTimeout(ctx, scanLooks)
-		msg, err := messages.Next(jetstream.NextContext(waiting))
-		cancel()
-		if err == nil {
-			return msg, nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			if info, failed := cons.Info(ctx); failed == nil && info.NumPending == 0 {
-				return nil, ErrStop
-			}
-			if time.Now().Before(end) {
-				continue
-			}
-		}
-		return nil, fmt.Errorf("read journal: %w: %w", ErrUnavailable, err)
-	}
 }
 
 // Standing is where an event stands at a destination, as the destination's cursor knows it.

@@ -36,7 +36,7 @@ func (c *Cursor) Status(ctx context.Context) (Status, error) {
 	}
 	var err error
 	if s.Oldest.IsZero() && s.Pending > s.Parked {
-		s.Oldest, err = c.oldestUnread(ctx, floor)
+		s.Oldest, err = c.journal.oldestAfter(ctx, c.prefixes, floor)
 	}
 	if s.Oldest.IsZero() || !parked.IsZero() && parked.Before(s.Oldest) {
 		s.Oldest = parked
@@ -44,9 +44,10 @@ func (c *Cursor) Status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// oldestUnread is when the destination's first event after a sequence was accepted, or the zero time.
-func (c *Cursor) oldestUnread(ctx context.Context, after uint64) (time.Time, error) {
-	next, err := c.nextOwn(ctx, after)
+// oldestAfter is when the first event after a sequence of the subjects with these prefixes was accepted, or the zero
+// time.
+func (j *Journal) oldestAfter(ctx context.Context, prefixes []string, after uint64) (time.Time, error) {
+	next, err := j.nextOf(ctx, prefixes, after)
 	if err != nil || next == nil {
 		return time.Time{}, err
 	}
@@ -66,7 +67,12 @@ func (c *Cursor) finishedUpTo(ctx context.Context, end uint64) (uint64, error) {
 	c.mu.Lock()
 	floor := c.state.floor
 	c.mu.Unlock()
-	next, err := c.nextOwn(ctx, floor)
+	return c.journal.finishedUpTo(ctx, c.prefixes, floor, end)
+}
+
+// finishedUpTo is the same for whoever reads the subjects with these prefixes and has finished all up to a floor.
+func (j *Journal) finishedUpTo(ctx context.Context, prefixes []string, floor, end uint64) (uint64, error) {
+	next, err := j.nextOf(ctx, prefixes, floor)
 	if err != nil {
 		return 0, err
 	}
@@ -76,11 +82,11 @@ func (c *Cursor) finishedUpTo(ctx context.Context, end uint64) (uint64, error) {
 	return next.seq - 1, nil
 }
 
-// nextOwn is the destination's first pack after a sequence, or nil if there is none.
-func (c *Cursor) nextOwn(ctx context.Context, after uint64) (*loggedPack, error) {
+// nextOf is the first pack after a sequence of the subjects with these prefixes, or nil if there is none.
+func (j *Journal) nextOf(ctx context.Context, prefixes []string, after uint64) (*loggedPack, error) {
 	var next *loggedPack
-	for _, filter := range c.filters() {
-		p, err := c.journal.nextLogged(ctx, after+1, filter)
+	for _, prefix := range prefixes {
+		p, err := j.nextLogged(ctx, after+1, prefix+">")
 		if err != nil {
 			return nil, err
 		}

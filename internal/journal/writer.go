@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -17,6 +19,8 @@ type writer struct {
 	journal *Journal
 	subject string
 	wake    chan struct{}
+
+	anew atomic.Bool // look up where the subject stands, whoever wrote to it last
 
 	mu     sync.Mutex
 	closed bool
@@ -29,8 +33,11 @@ type writer struct {
 	inPack  map[idHash]struct{}
 	packs   packWriter
 	next    uint64 // events the subject holds
-	unsure  bool   // the last write failed and may have been stored nevertheless; see settle
+	last    uint64 // sequence of the subject's last pack, if it is known; see settle
+	unsure  bool   // the last write failed and may have been stored nevertheless
 	recent  *recentIDs
+	shared  *sharedSubject // nil if nobody else can write to the subject
+	taken   error          // somebody else does
 }
 
 // run writes until the journal stops, and then what waits.
@@ -51,7 +58,7 @@ func (w *writer) run() {
 
 // write stores one pack of the entries that are new.
 func (w *writer) write(entries []Entry) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), w.journal.writeTimeout)
 	defer cancel()
 	for {
 		w.next = max(w.next, w.journal.storedOf(w.subject)) // a mark may have been set
@@ -63,9 +70,12 @@ func (w *writer) write(entries []Entry) error {
 		if len(entries) == 0 {
 			return nil
 		}
-		data := w.packs.encode(w.next, entries)
+		msg := nats.Msg{Subject: w.subject, Data: w.packs.encode(w.next, entries)}
+		if w.shared != nil {
+			msg.Header = w.shared.header(w.next+uint64(len(entries)), w.ids)
+		}
 		start := time.Now()
-		ack, err := w.journal.js.Publish(ctx, w.subject, data, fence...)
+		ack, err := w.journal.js.PublishMsg(ctx, &msg, fence...)
 		if err != nil {
 			w.unsure = true
 			if overtaken(err) {
@@ -73,7 +83,7 @@ func (w *writer) write(entries []Entry) error {
 			}
 			return writeError("append to the journal", err)
 		}
-		w.journal.opts.Observer.Appended(len(entries), len(data), time.Since(start))
+		w.journal.opts.Observer.Appended(len(entries), len(msg.Data), time.Since(start))
 		w.stored(tally{w.next + uint64(len(entries)), ack.Sequence})
 		for _, id := range w.ids {
 			w.recent.add(id, start)
@@ -82,27 +92,57 @@ func (w *writer) write(entries []Entry) error {
 	}
 }
 
-// settle finds out what became of a write that failed. Its events may be stored, so that they would be stored twice when
-// their sender repeats them; or they may still be stored when they are thought lost, which the fence for the next write
-// prevents.
+// settle finds out where the subject stands, if that is not certain, and returns the fence for the next write. A write that
+// failed may be stored, so that its events would be stored twice when their sender repeats them; or it may still be stored
+// when it is thought lost, which the fence prevents.
+//
+// Where others can write to the subject every write is fenced, so that one by somebody else does not go unnoticed.
 func (w *writer) settle(ctx context.Context) (fence []jetstream.PublishOpt, err error) {
-	if !w.unsure {
+	if w.anew.CompareAndSwap(true, false) {
+		w.taken, w.unsure, w.shared.known = nil, true, false
+	}
+	if w.taken != nil {
+		return nil, w.taken
+	}
+	if w.unsure {
+		if err := w.lookUp(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !w.unsure && w.shared == nil {
 		return nil, nil
 	}
+	return []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(w.last)}, nil
+}
+
+// lookUp reads the last pack of the subject.
+func (w *writer) lookUp(ctx context.Context) error {
 	last, err := w.journal.lastPack(ctx, w.subject)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if last.count > w.next {
-		p, err := decodePack(last.data)
-		if err != nil {
-			return nil, fmt.Errorf("last pack of %s at %d: %w", w.subject, last.seq, err)
+	if w.shared != nil {
+		if w.taken = w.claim(last); w.taken != nil {
+			return w.taken
 		}
-		w.remember(p.entries)
-		w.stored(tally{last.count, last.seq})
-		return nil, nil
 	}
-	return []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(last.seq)}, nil
+	if last.seq == 0 && w.shared != nil { // the janitor has deleted it
+		if last.count, err = w.journal.storedBefore(ctx, w.subject); err != nil {
+			return err
+		}
+		w.next = max(w.next, last.count)
+	}
+	if last.count <= w.next {
+		w.last = last.seq
+		return nil
+	}
+	p, err := decodePack(last.data)
+	if err != nil {
+		return fmt.Errorf("last pack of %s at %d: %w", w.subject, last.seq, err)
+	}
+	w.remember(p.entries)
+	w.stored(tally{last.count, last.seq})
+	return nil
 }
 
 // overtaken says whether the fence refused a write.
@@ -112,8 +152,9 @@ func overtaken(err error) bool {
 	return ok && (api.ErrorCode == wrongLastSequence || api.ErrorCode == wrongLastSequenceUnnamed)
 }
 
+// stored notes what the subject holds.
 func (w *writer) stored(t tally) {
-	w.next, w.unsure = t.events, false
+	w.next, w.last, w.unsure = t.events, t.seq, false
 	w.journal.setStored(w.subject, t)
 }
 
@@ -141,7 +182,7 @@ func (w *writer) unique(entries []Entry) []Entry {
 	fresh := entries[:0]
 	for i := range entries {
 		id := w.recent.hash(entries[i].MessageID)
-		if _, twice := w.inPack[id]; twice || w.recent.has(id) {
+		if _, twice := w.inPack[id]; twice || w.recent.has(id) || w.shared.has(id) {
 			continue
 		}
 		w.inPack[id] = struct{}{}
@@ -156,7 +197,11 @@ func (j *Journal) rememberedIDs(subject string) *recentIDs {
 	if !strings.HasPrefix(subject, subjectEvents) {
 		return nil
 	}
-	return newRecentIDs(j.opts.DedupWindow, j.opts.DedupIDs)
+	recent := newRecentIDs(j.opts.DedupWindow, j.opts.DedupIDs)
+	if j.cluster != nil {
+		recent.hash = sharedHash
+	}
+	return recent
 }
 
 // remember reads the ids of the last minutes' events back into the writers' memories after a restart. The last minutes
@@ -173,13 +218,11 @@ func (j *Journal) remember(ctx context.Context) error {
 	if err := j.rememberRewritten(ctx, since); err != nil {
 		return err
 	}
-	cons, err := j.events.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+	return j.scan(ctx, j.events, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subjectEvents + ">"}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	}, func(msg jetstream.Msg, _ *jetstream.MsgMetadata) error {
+		return j.rememberPack(msg.Subject(), msg.Data())
 	})
-	if err != nil {
-		return err
-	}
-	return eachMessage(ctx, cons, func(msg jetstream.Msg) error { return j.rememberPack(msg.Subject(), msg.Data()) })
 }
 
 // rememberRewritten does that for packs that were rewritten.

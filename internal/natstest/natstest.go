@@ -66,6 +66,9 @@ func Start(t testing.TB, opts Options) *Cluster {
 
 // New prepares a cluster whose servers keep their data under a directory. Ports stay the same over all starts.
 func New(dir string, opts Options) (*Cluster, error) {
+	if os.Getenv(variable) != "" {
+		return nil, errors.New("natstest: the program has to call ServeIfAsked before anything else")
+	}
 	opts.Servers = cmp.Or(opts.Servers, 3)
 	opts.MaxPayload = cmp.Or(opts.MaxPayload, 8<<20)
 	opts.JetStream = cmp.Or(opts.JetStream, "max_mem: 64MB, max_file: 64GB")
