@@ -6,7 +6,7 @@ FUZZTIME ?= 10s
 ROUNDS ?= 1
 RUN ?= .
 
-.PHONY: build test lint bench fuzz-short faults fault-rounds deploy chromium clean
+.PHONY: build test lint bench fuzz-short faults faults-cluster fault-rounds deploy chromium clean
 
 build: ## bin/tanker
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tanker ./cmd/tanker
@@ -49,6 +49,9 @@ chromium:
 
 faults: ## all that can go wrong, for minutes each; ROUNDS=20 repeats it, RUN=Kill selects
 	go test ./test/faults -count 1 -v -timeout 24h -full -rounds $(ROUNDS) -run '$(RUN)'
+
+faults-cluster: ## several Tankers on three NATS servers, each killed, stopped and cut off: takes a quarter of an hour
+	go test ./test/cluster -count 1 -v -timeout 2h -full -run '$(RUN)'
 
 # Rows that mostly wait run side by side, and beside the others.
 WAITING := TestRefinerSlow|TestStopped|TestWrongKey|TestLowerLimits|TestClock|TestTooManyRequests|TestGarbage

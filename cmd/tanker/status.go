@@ -26,6 +26,7 @@ has lost any.
   blocked            Refiner refuses the API key; it is asked again by itself
   paused             by an operator; tanker resume lets it go on
   disabled           switched off in the configuration; events wait
+  changing hands     the process that delivered is gone, another takes over within seconds
 ` + remoteHelp
 
 // runStatus shows how a running server stands.
@@ -69,6 +70,7 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) {
 	for _, d := range s.Destinations {
 		printDetails(w, d, now)
 	}
+	printMembers(w, s, now)
 	if len(s.Replays) > 0 {
 		fmt.Fprintln(w)
 	}
@@ -100,6 +102,9 @@ func printDetails(w io.Writer, d admin.DestinationStatus, now time.Time) {
 			line += fmt.Sprintf("; next try in %s", span(d.Until.Sub(now)))
 		}
 		lines = append(lines, line)
+	}
+	if d.Owner != "" {
+		lines = append(lines, fmt.Sprintf("delivered by %s for %s", d.Owner, span(now.Sub(d.OwnedSince))))
 	}
 	if d.Parked > 0 {
 		lines = append(lines, "parked: "+plural(int(d.Parked), "event")+" of "+plural(d.UsersParked, "user"))

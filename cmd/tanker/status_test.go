@@ -8,6 +8,27 @@ import (
 	"tanker/internal/admin"
 )
 
+func TestStatusShowsWhoDelivers(t *testing.T) {
+	now := time.Now()
+	var out strings.Builder
+	printStatus(&out, admin.Status{
+		Node:         "tanker-a",
+		Destinations: []admin.DestinationStatus{{Name: "production", State: "idle", Owner: "tanker-b", OwnedSince: now.Add(-time.Hour)}},
+		Members: []admin.MemberStatus{
+			{Name: "tanker-a", Version: "1.2.3", Started: now.Add(-time.Hour), Admin: "http://a:8081", Holds: []string{"job.janitor"}},
+			{Name: "tanker-b", Version: "1.2.3", Started: now.Add(-time.Hour), Admin: "http://b:8081", Differs: true, Holds: []string{"destination.production"}},
+			{Name: "tanker-c", Version: "1.2.3", Started: now.Add(-time.Hour), Admin: "http://c:8081", Silent: 5},
+		},
+	}, now)
+	for _, want := range []string{
+		"\nproduction\n  delivered by tanker-b for 1h", "tanker-a (this one) ", "tanker-b * ", " production\n", "not heard of for 5 s", "\n* ",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestStatusShowsWhatIsParked(t *testing.T) {
 	var out strings.Builder
 	printStatus(&out, admin.Status{Destinations: []admin.DestinationStatus{

@@ -28,6 +28,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 // used makes metrics that every event has been counted in.
 func used() *telemetry.Metrics {
 	m := telemetry.New("1.2.3")
+	m.SetNode("tanker-a")
 	m.Accepted("web", 20, 1000)
 	m.Suppressed("web", 3)
 	m.Refused("web", "invalid_json", 400)

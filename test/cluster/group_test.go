@@ -216,6 +216,30 @@ func (g *group) arrives(events int64, most time.Duration) {
 	g.await(fmt.Sprintf("%d events arrive", events), most, func() bool { return g.refiner.Events.Load() >= events })
 }
 
+// then lets something happen, and waits until delivery goes on.
+func (g *group) then(what string, happen func()) {
+	g.Helper()
+	g.Logf("%s: %s; %d events arrived", time.Now().Format(time.TimeOnly), what, g.refiner.Events.Load())
+	g.faults++
+	happen()
+	before := g.refiner.Events.Load()
+	g.await(what+", and delivery goes on", 2*time.Minute, func() bool { return g.refiner.Events.Load() >= before+100 })
+}
+
+// serve starts a NATS server again.
+func (g *group) serve(s *natstest.Server) {
+	g.Helper()
+	if err := s.Start(); err != nil {
+		g.Fatal(err)
+	}
+	if err := g.nats.AwaitReady(g.Context()); err != nil {
+		g.Fatal(err)
+	}
+}
+
+// pass lets time pass, which is what is tested.
+func (g *group) pass(d time.Duration) { time.Sleep(d) }
+
 // holds checks all that is promised, once everything that was sent is delivered.
 func (g *group) holds(most time.Duration) {
 	g.Helper()
