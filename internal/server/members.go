@@ -116,10 +116,10 @@ func (f *fleet) watchMembers(ctx context.Context) error {
 		case <-tick.C:
 		}
 		others := strings.Join(f.differing(), ", ")
-		switch {
-		case others == said:
+		switch others {
+		case said:
 			continue
-		case others == "":
+		case "":
 			f.log.Info("all processes of the cluster have the same configuration again")
 		default:
 			f.log.Warn("processes of the cluster are configured differently: what counts for a destination is the configuration of the process that delivers to it",
