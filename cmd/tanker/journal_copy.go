@@ -14,7 +14,6 @@ import (
 	"tanker/internal/archive"
 	"tanker/internal/config"
 	"tanker/internal/journal"
-	"tanker/internal/lease"
 	"tanker/internal/migrate"
 	"tanker/internal/server"
 )
@@ -137,7 +136,7 @@ func placeName(place string) string {
 
 // copy makes a journal of what is read.
 func (c *journalCommand) copy(ctx context.Context, from migrate.Source, name string) error {
-	opts, err := c.place(c.to)
+	opts, _, err := c.place(c.to)
 	if err != nil {
 		return err
 	}
@@ -156,7 +155,7 @@ func (c *journalCommand) copy(ctx context.Context, from migrate.Source, name str
 }
 
 func (c *journalCommand) openSource(ctx context.Context) (*journal.Store, error) {
-	opts, err := c.place(c.from)
+	opts, lease, err := c.place(c.from)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +165,7 @@ func (c *journalCommand) openSource(ctx context.Context) (*journal.Store, error)
 	}
 	line := newLiveLine(c.stderr)
 	line.show("looking whether somebody uses it")
-	err = store.CheckIdle(ctx, lease.DefaultTTL)
+	err = store.CheckIdle(ctx, lease)
 	line.clear()
 	if err != nil {
 		return nil, explainJournal(errors.Join(err, store.Close()))
@@ -175,15 +174,15 @@ func (c *journalCommand) openSource(ctx context.Context) (*journal.Store, error)
 }
 
 // place is how to open the journal that a flag names: a data directory, servers of NATS, or the journal of a configuration
-// file. Without one it is the configuration's.
-func (c *journalCommand) place(named string) (journal.Options, error) {
+// file. Without one it is the configuration's. lease is how long a process that shares it may be silent.
+func (c *journalCommand) place(named string) (opts journal.Options, lease time.Duration, err error) {
 	file := configPath(c.config)
 	if ext := filepath.Ext(named); ext == ".yaml" || ext == ".yml" {
 		file, named = named, ""
 	}
 	conf, err := config.LoadForClient(file, os.Getenv)
 	if err != nil {
-		return journal.Options{}, err
+		return opts, 0, err
 	}
 	switch {
 	case strings.Contains(named, "://"):
@@ -193,11 +192,12 @@ func (c *journalCommand) place(named string) (journal.Options, error) {
 	}
 	if conf.Journal.URL != "" {
 		if err := conf.Journal.Validate(); err != nil {
-			return journal.Options{}, err
+			return opts, 0, err
 		}
 		conf.Journal.Node = cmp.Or(conf.Journal.Node, "copy") // the name of nobody who writes
 	}
-	return server.JournalOptions(conf)
+	opts, err = server.JournalOptions(conf)
+	return opts, conf.Journal.Lease, err
 }
 
 func showProgress(line *liveLine) func(migrate.Progress) {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"tanker/internal/natstest"
 	"tanker/refiner/refinertest"
 )
 
@@ -69,6 +72,64 @@ func TestJournalIsCopiedOnTheCommandLine(t *testing.T) {
 	serveFrom(t, "moved")
 	if diff := cmp.Diff(want, statusOf(t).Totals); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
+	}
+	if r := tanker(t, "dead", "list"); !strings.Contains(r.stdout, "bad") {
+		t.Errorf("the dead letter is gone: %+v", r)
+	}
+}
+
+// What waits on one machine is delivered from the cluster, and what has happened there is known on the machine again.
+func TestJournalMovesToAClusterAndBack(t *testing.T) {
+	refiner := environment(t)
+	c := natstest.Start(t, natstest.Options{})
+	s, gateway := serveFrom(t, "data")
+	refiner.SetFaults(refinertest.Fault{User: "bad", Status: 422})
+	post(t, gateway, "wk", "identify", `{"userId":"bad"}`)
+	settled(t)
+	if r := tanker(t, "pause", "refiner"); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	post(t, gateway, "wk", "identify", `{"userId":"first"}`)
+	s.stop()
+	move := func(from, to string) {
+		t.Helper()
+		if r := tanker(t, "journal", "migrate", "--from", from, "--to", to); r.code != 0 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	move("data", c.URL())
+
+	t.Setenv("TANKER_JOURNAL_URL", c.URL())
+	s, gateway = serveFrom(t, "node")
+	post(t, gateway, "wk", "identify", `{"userId":"second"}`)
+	status := statusOf(t)
+	for deadline := time.Now().Add(20 * time.Second); status.State != "paused" && time.Now().Before(deadline); status = statusOf(t) {
+		runtime.Gosched() // the process is about to take the destination over
+	}
+	if status.Pending != 2 || status.Totals.Sum() != 1 || status.State != "paused" {
+		t.Errorf("on the cluster: %+v", status)
+	}
+	if r := tanker(t, "journal", "export", "live"); r.code != 1 || !strings.Contains(r.stderr, "in use by process") {
+		t.Errorf("export while a server works on the cluster: %+v", r)
+	}
+	if r := tanker(t, "resume", "refiner"); r.code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	settled(t)
+	want := statusOf(t)
+	s.stop()
+	if _, there := refiner.Contact("second", ""); !there {
+		t.Error("what was sent to the cluster was not delivered")
+	}
+	t.Setenv("TANKER_JOURNAL_URL", "")
+	move(c.URL(), "back")
+
+	_, gateway = serveFrom(t, "back")
+	post(t, gateway, "wk", "identify", `{"userId":"third"}`)
+	settled(t)
+	want.Totals.Delivered++
+	if got := statusOf(t); got.Accepted != want.Accepted+1 || !cmp.Equal(want.Totals, got.Totals) {
+		t.Errorf("back on one machine: %+v, before that %+v", got, want)
 	}
 	if r := tanker(t, "dead", "list"); !strings.Contains(r.stdout, "bad") {
 		t.Errorf("the dead letter is gone: %+v", r)

@@ -11,10 +11,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tanker/internal/natstest"
 	"tanker/internal/script"
 )
 
 func TestMain(m *testing.M) {
+	natstest.ServeIfAsked()
 	if script.IsChild(os.Args) {
 		os.Exit(script.Serve(os.Stdin, os.Stdout))
 	}

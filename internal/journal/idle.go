@@ -10,11 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The members of a group of processes show themselves in the bucket of leases.
-const (
-	bucketMembers = "LEASES"
-	keyMembers    = "member."
-)
+// keyMembers is how the keys begin by which processes show themselves in the bucket of leases.
+const keyMembers = "member."
 
 // CheckIdle says whether a process works with the journal. In a directory nobody else can. On a cluster each process gives
 // signs of life; one that has given none for so long is dead. If none has left a trace, CheckIdle returns at once. Errors:
@@ -23,16 +20,16 @@ func (s *Store) CheckIdle(ctx context.Context, silence time.Duration) error {
 	if s.journal.cluster == nil {
 		return nil
 	}
-	bucket, err := s.journal.js.KeyValue(ctx, bucketMembers)
+	bucket, err := s.journal.js.KeyValue(ctx, bucketLeases)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read bucket %s: %w: %w", bucketMembers, ErrUnavailable, err)
+		return fmt.Errorf("read bucket %s: %w: %w", bucketLeases, ErrUnavailable, err)
 	}
 	signs, err := bucket.Watch(ctx, keyMembers+">", jetstream.IgnoreDeletes())
 	if err != nil {
-		return fmt.Errorf("read bucket %s: %w: %w", bucketMembers, ErrUnavailable, err)
+		return fmt.Errorf("read bucket %s: %w: %w", bucketLeases, ErrUnavailable, err)
 	}
 	defer func() { _ = signs.Stop() }() // fails only when the connection is gone, and the watcher with it
 	name, err := firstSign(ctx, signs.Updates(), silence)
@@ -54,7 +51,7 @@ func firstSign(ctx context.Context, signs <-chan jetstream.KeyValueEntry, silenc
 		case sign, open := <-signs:
 			switch {
 			case !open:
-				return "", fmt.Errorf("read bucket %s: %w: the connection is closed", bucketMembers, ErrUnavailable)
+				return "", fmt.Errorf("read bucket %s: %w: the connection is closed", bucketLeases, ErrUnavailable)
 			case sign == nil && members == 0: // all that was there has been read
 				return "", nil
 			case sign == nil:

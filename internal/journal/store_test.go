@@ -9,7 +9,7 @@ import (
 )
 
 // leftBehind are streams that say who works on a journal at the moment, which is nobody's when it is copied.
-var leftBehind = []string{bucketStream + bucketUnfinished, bucketStream + bucketMembers}
+var leftBehind = []string{bucketStream + bucketUnfinished, bucketStream + bucketLeases}
 
 // A copy has to hold whatever a journal stores.
 func TestCopiesHoldEveryStream(t *testing.T) {

@@ -3,11 +3,13 @@ package migrate_test
 import (
 	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"tanker/internal/archive"
 	"tanker/internal/journal"
 	"tanker/internal/natstest"
 )
@@ -37,11 +39,33 @@ func TestManyToAClusterAndBack(t *testing.T) {
 			t.Errorf("%s (-source +copy):\n%s", step.name, diff)
 		}
 	}
-	for _, opts := range []journal.Options{directory(from), directory(to)} {
-		t.Log(standings(t, opts))
-	}
+	measureFile(t, from, want)
+	t.Log(standings(t, directory(from)))
 	if diff := cmp.Diff(standings(t, directory(from)), standings(t, directory(to))); diff != "" {
 		t.Errorf("(-source +copy):\n%s", diff)
+	}
+}
+
+// measureFile measures export and import.
+func measureFile(t *testing.T, from string, want map[string]string) {
+	t.Helper()
+	path, to := temp(t, "backup"), temp(t, "restored")
+	start := time.Now()
+	must(t, os.WriteFile(path, exported(t, from), 0o600))
+	info, err := os.Stat(path)
+	must(t, err)
+	t.Logf("export: %s, %.0f MB", time.Since(start).Round(time.Millisecond), float64(info.Size())/1e6)
+	start = time.Now()
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	reader, err := archive.NewReader(f)
+	must(t, err)
+	_, err = copyFrom(t.Context(), reader, "an export", directory(to))
+	must(t, err)
+	t.Logf("import: %s", time.Since(start).Round(time.Millisecond))
+	if diff := cmp.Diff(want, fingerprint(t, directory(to))); diff != "" {
+		t.Errorf("imported (-source +copy):\n%s", diff)
 	}
 }
 
