@@ -91,6 +91,7 @@ func TestEventPage(t *testing.T) {
 			history.Fate{Outcome: history.Pending, Waiting: &history.Waiting{InMemory: 1, Held: true, First: journal.At(17, 2)}},
 			[]string{"Waits for its turn"}, nil,
 		},
+		"waits, for what is not known here": {history.Fate{Outcome: history.Pending}, []string{"Waits, or is on its way"}, []string{"nothing is wrong"}},
 		"its call is made": {
 			history.Fate{Outcome: history.Pending, Waiting: &history.Waiting{InMemory: 1, Held: true, Calling: true, First: journal.At(17, 2)}},
 			[]string{"Its call is being made"}, []string{"Waits for its turn"},
@@ -267,7 +268,7 @@ func TestEventsList(t *testing.T) {
 		t.Errorf("the next page is %s", got)
 	}
 	b.server.list = history.Page{Events: []history.Listed{{Summary: summary, Attempts: 2, Next: time.Now().Add(time.Hour), Waits: "u1"}}}
-	if got := textOf(b.page(t, "/events?outcome=retrying")); b.server.listed.Destination != "refiner" || !strings.Contains(got, "2 attempts again") || !strings.Contains(got, "because of u1") {
+	if got := textOf(b.page(t, "/events?outcome=retrying")); b.server.listed.Destination != "refiner" || !strings.Contains(got, "2 attempts, the next") || !strings.Contains(got, "because of u1") {
 		t.Errorf("at %q: %s", b.server.listed.Destination, got)
 	}
 	b.server.list = history.Page{}

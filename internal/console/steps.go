@@ -147,8 +147,12 @@ func waits(e *history.Inspected, f *history.Fate) []step {
 	case w != nil && !w.Until.IsZero():
 		add("Its user's next call", "not before", w.Until)
 	}
-	if len(all) == 0 {
+	switch {
+	case len(all) > 0:
+	case w != nil:
 		add("Waits for its turn", "nothing is wrong with it", time.Time{})
+	default: // switched off, starting, or another process delivers
+		add("Waits, or is on its way", "", time.Time{})
 	}
 	return all
 }

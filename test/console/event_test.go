@@ -97,3 +97,28 @@ func TestEventInTrouble(t *testing.T) {
 	b.visit(t, "/events/2.0")
 	b.shows(t, "one call brought both")
 }
+
+// TestEventAtTwoDestinations looks at an event that one destination takes and the other refuses.
+func TestEventAtTwoDestinations(t *testing.T) {
+	k := start(t, func(c *config.Config) {
+		second := c.Destinations[0]
+		second.Name, second.Filter.MessageTypes = "second", []string{"identify"}
+		c.Destinations = append(c.Destinations, second)
+	})
+	b := logIn(t, k)
+	k.refiner.SetFaults(refinertest.Fault{User: "u1", Path: "/v1/track-event", Status: 422, Body: `{"message":"the event name is too long"}`})
+	k.send(t, "track", `{"userId":"u1","event":"Order Done","properties":{"total":99.5,"currency":"EUR"}}`)
+	k.settled(t)
+	b.visit(t, "/events/1.0")
+	b.shows(t, "Dead refused with 422 once")
+	b.shows(t, "Not wanted here")
+	b.shot(t, "event-dead")
+	b.click(t, `a[href="/dead/refiner/1.0"]`)
+	b.until(t, `location.pathname === "/dead/refiner/1.0"`)
+	b.visit(t, "/users?user=u1")
+	b.shows(t, "refiner: dead")
+	b.shows(t, "second: filtered")
+	b.visit(t, "/live")
+	b.until(t, row("Order Done")+"?.textContent.includes('second: filtered')")
+	b.shot(t, "live-two")
+}

@@ -29,6 +29,9 @@ func TestUser(t *testing.T) {
 	if strings.Contains(b.text(), "Of somebody else") {
 		t.Error("the page shows the events of another user")
 	}
+	b.visit(t, "/users?user=alex@example.com")
+	b.click(t, `form[action="/users/contact"] button`)
+	b.shows(t, "As refiner had it")
 	b.visit(t, "/users?user=u1")
 	b.click(t, `form[action="/users/contact"] button`)
 	b.shows(t, "As refiner had it")
