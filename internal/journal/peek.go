@@ -136,6 +136,9 @@ func (j *Journal) EnsureCursor(ctx context.Context, opts CursorOptions) error {
 	if err != nil {
 		return err
 	}
+	if lowest, err := c.lowestOutcome(ctx); err != nil || lowest != 0 {
+		return err // it was lost: the next owner finds out where the destination stands
+	}
 	if err := c.begin(ctx, opts); err != nil {
 		return err
 	}
