@@ -4,8 +4,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"tanker/internal/trials"
 )
 
 // TestOwnerIsKilled kills the process that delivers, again and again: the other one goes on.
@@ -50,14 +48,9 @@ func TestOwnerStandsStill(t *testing.T) {
 	g := newGroup(t, setup{servers: 1, users: 60})
 	g.refiner.Become(slow)
 	g.startAll()
-	owner := g.owned(g.tankers...)
-	for _, tk := range g.tankers {
-		if tk != owner {
-			g.traffic = trials.NewTraffic(g.setup.users, 0, tk.URL)
-		}
-	}
 	g.send(20, 150)
 	g.arrives(200, time.Minute)
+	owner := g.owned(g.tankers...)
 	g.faults++
 	if err := owner.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -79,7 +72,7 @@ func TestOwnerLosesItsWay(t *testing.T) {
 	g.arrives(200, time.Minute)
 	owner := g.owned(g.tankers...)
 	g.faults++
-	owner.link.Cut()
+	owner.link.Stall()
 	g.arrives(600, time.Minute)
 	owner.link.Heal()
 	g.holds(2 * time.Minute)
