@@ -85,7 +85,7 @@ func (tr *Traffic) Send(ctx context.Context, each, perSecond int) error {
 // patience is how long to wait for an answer: longer where nobody else could be asked.
 func (tr *Traffic) patience() time.Duration {
 	if len(tr.urls) > 1 {
-		return 5 * time.Second
+		return 2 * time.Second
 	}
 	return 20 * time.Second
 }

@@ -102,12 +102,18 @@ func (g *group) tanker(name string, near *natstest.Server) *tanker {
 		Binary: binary, Dir: dir, Refiner: g.refiner.URL(), Log: tk.output,
 		Journal: fmt.Sprintf("  url: %q\n  replicas: %d\n  max_bytes: 1GiB\n  node: %s\n  lease: %s\n",
 			url, min(g.setup.servers, 3), name, g.setup.lease),
-		Settings: fmt.Sprintf("    max_concurrency: %d\n    limits: {key_per_minute: %d, user_per_minute: 0}\n", concurrency, g.setup.limit) + g.setup.settings,
+		Settings: g.settings(),
 	})
 	if err != nil {
 		g.Fatal(err)
 	}
 	return tk
+}
+
+// settings are the lines of the destination in each configuration.
+func (g *group) settings() string {
+	return fmt.Sprintf("    max_concurrency: %d\n    limits: {key_per_minute: %d, user_per_minute: 0}\n", concurrency, g.setup.limit) +
+		g.setup.settings
 }
 
 // start starts a process. It is stopped in order at the end.

@@ -9,14 +9,14 @@ import (
 // TestOwnerIsKilled kills the process that delivers, again and again: the other one goes on.
 func TestOwnerIsKilled(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, setup{servers: 1, users: 60})
+	g := newGroup(t, setup{servers: 1, users: 40, lease: 1500 * time.Millisecond})
 	g.startAll()
-	g.send(20, 150)
-	for _, events := range []int64{200, 600} {
+	g.send(15, 100)
+	for _, events := range []int64{100, 300} {
 		g.arrives(events, time.Minute)
 		owner := g.owned(g.tankers...)
 		g.kill(owner)
-		g.arrives(events+150, 30*time.Second)
+		g.arrives(events+100, 30*time.Second)
 		g.launch(owner)
 	}
 	g.holds(2 * time.Minute)
@@ -25,10 +25,10 @@ func TestOwnerIsKilled(t *testing.T) {
 // TestOwnerIsStopped stops the process that delivers in order: the other one goes on at once, and nothing comes twice.
 func TestOwnerIsStopped(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, setup{servers: 1, users: 60, lease: 10 * time.Minute})
+	g := newGroup(t, setup{servers: 1, users: 40, lease: 10 * time.Minute})
 	g.startAll()
-	g.send(20, 150)
-	g.arrives(200, time.Minute)
+	g.send(15, 100)
+	g.arrives(100, time.Minute)
 	owner := g.owned(g.tankers...)
 	if err := owner.Stop(); err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestOwnerIsStopped(t *testing.T) {
 	if code := owner.Wait(); code != 0 {
 		t.Errorf("%s ends with %d, want 0", owner.name, code)
 	}
-	g.arrives(500, 30*time.Second)
+	g.arrives(300, 30*time.Second)
 	g.launch(owner)
 	g.holds(2 * time.Minute)
 }
@@ -45,17 +45,17 @@ func TestOwnerIsStopped(t *testing.T) {
 // on.
 func TestOwnerStandsStill(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, setup{servers: 1, users: 60})
+	g := newGroup(t, setup{servers: 1, users: 40, lease: 1500 * time.Millisecond})
 	g.refiner.Become(slow)
 	g.startAll()
-	g.send(20, 150)
-	g.arrives(200, time.Minute)
+	g.send(15, 100)
+	g.arrives(100, time.Minute)
 	owner := g.owned(g.tankers...)
 	g.faults++
 	if err := owner.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	g.arrives(600, 30*time.Second)
+	g.arrives(300, 30*time.Second)
 	if err := owner.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -65,15 +65,15 @@ func TestOwnerStandsStill(t *testing.T) {
 // TestOwnerLosesItsWay cuts the way of the process that delivers to all of NATS.
 func TestOwnerLosesItsWay(t *testing.T) {
 	t.Parallel()
-	g := newGroup(t, setup{servers: 1, users: 60})
+	g := newGroup(t, setup{servers: 1, users: 40, lease: 1500 * time.Millisecond})
 	g.refiner.Become(slow)
 	g.startAll()
-	g.send(20, 150)
-	g.arrives(200, time.Minute)
+	g.send(15, 100)
+	g.arrives(100, time.Minute)
 	owner := g.owned(g.tankers...)
 	g.faults++
 	owner.link.Stall()
-	g.arrives(600, time.Minute)
+	g.arrives(300, time.Minute)
 	owner.link.Heal()
 	g.holds(2 * time.Minute)
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,6 +48,42 @@ func TestOneView(t *testing.T) {
 	}
 	g.holds(time.Minute)
 	g.replay(client)
+}
+
+// TestConfigurationsDiffer changes the configuration of one process, then of the other, while events come in: they say so, and
+// nothing changes hands.
+func TestConfigurationsDiffer(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, setup{servers: 1, users: 40})
+	g.startAll()
+	g.send(10, 60)
+	g.arrives(50, 30*time.Second)
+	owner := g.owned(g.tankers...)
+	differs := func(want bool) func() bool {
+		return func() bool {
+			for _, tk := range g.tankers {
+				s, err := g.status(tk)
+				if err != nil || len(s.Members) != 2 || (s.Members[0].Differs || s.Members[1].Differs) != want {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	g.await("both say that they have the same configuration", 20*time.Second, differs(false))
+	for i, tk := range g.tankers {
+		if err := tk.Configure(g.settings() + "    retry_for: 71h\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := tk.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		g.await("both say whether they differ", 20*time.Second, differs(i == 0))
+	}
+	if now := g.owned(g.tankers...); now != owner {
+		t.Errorf("%s delivers after the change, before it was %s", now.name, owner.name)
+	}
+	g.holds(time.Minute)
 }
 
 // replay starts, stops and continues a replay by a process that does not deliver.
