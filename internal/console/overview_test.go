@@ -48,6 +48,20 @@ func TestOverviewShowsTheWay(t *testing.T) {
 	}
 }
 
+// TestOverviewTellsOfLoss shows a destination whose dead letters are full, and of which the disk has lost events.
+func TestOverviewTellsOfLoss(t *testing.T) {
+	b := newBench(t).logIn(t)
+	d := busy()
+	d.LettersWaiting, d.Totals.Lost = 7, 1507
+	b.server.status = admin.Status{Ready: true, Destinations: []admin.DestinationStatus{d}}
+	text := textOf(b.page(t, "/"))
+	for _, want := range []string{"no room for their dead letters: discard or replay some 7", "lost 1,507 the disk has lost them"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
 // TestNumbersLeadToPagesThatExist follows every link of the overview.
 func TestNumbersLeadToPagesThatExist(t *testing.T) {
 	b := newBench(t).logIn(t)
