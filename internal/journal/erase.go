@@ -71,18 +71,6 @@ func (j *Journal) rewrite(ctx context.Context, seq uint64, which func(*Entry) bo
 	return n, nil
 }
 
-// overwrite deletes a message so that nothing of it stays on the disk. That it is gone already is no error.
-func (j *Journal) overwrite(ctx context.Context, stream jetstream.Stream, seq uint64) error {
-	err := stream.SecureDeleteMsg(ctx, seq)
-	if err == nil {
-		return nil
-	}
-	if _, again := stream.GetMsg(ctx, seq); errors.Is(again, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	return fmt.Errorf("overwrite message %d of %s: %w: %w", seq, stream.CachedInfo().Config.Name, ErrUnavailable, err)
-}
-
 // overwriteAgain is how many of the packs that were rewritten last a start looks at. A crash leaves one that is still in
 // EVENTS.
 const overwriteAgain = 16

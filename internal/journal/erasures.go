@@ -40,7 +40,7 @@ func (j *Journal) SavedErasures(ctx context.Context) (map[string][]byte, error) 
 	}
 	saved := map[string][]byte{}
 	for key := range keys.Keys() {
-		if key == suppressionSecret || key == replaysCopy {
+		if reservedErasureKey(key) {
 			continue
 		}
 		entry, err := j.erasures.Get(ctx, key)

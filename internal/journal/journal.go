@@ -129,12 +129,13 @@ type Journal struct {
 	stored  map[string]tally   // by subject
 	counted map[string]bool    // subjects whose tallies have changed
 
-	rewrites     rewrittenPacks
-	suppression  *Suppression
-	overwriting  atomic.Int32
-	replaying    sync.Mutex    // held while what is known of replays changes
-	erasing      sync.Mutex    // held while a pack is rewritten
-	writeTimeout time.Duration // how long one pack may take
+	rewrites       rewrittenPacks
+	suppression    *Suppression
+	overwriting    atomic.Int32
+	overwritingOne sync.Mutex    // held while something is overwritten
+	replaying      sync.Mutex    // held while what is known of replays changes
+	erasing        sync.Mutex    // held while a pack is rewritten
+	writeTimeout   time.Duration // how long one pack may take
 
 	full atomic.Bool // the disk's reserve is reached
 	stop chan struct{}
@@ -173,13 +174,7 @@ func (j *Journal) start(ctx context.Context) error {
 	if err := j.openStreams(ctx, splitRoom(j.opts.MaxBytes)); err != nil {
 		return err
 	}
-	if err := j.loadRewritten(ctx); err != nil {
-		return err
-	}
-	if err := j.finishErasing(ctx); err != nil {
-		return err
-	}
-	if err := j.restoreReplays(ctx); err != nil {
+	if err := j.loadErased(ctx); err != nil {
 		return err
 	}
 	if err := j.loadSuppression(ctx); err != nil {

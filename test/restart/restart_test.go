@@ -65,7 +65,13 @@ func send(t *testing.T, p *tankertest.Process, n, users int) {
 	for i := range n {
 		fmt.Fprintf(&batch, `,{"type":"track","userId":"user-%d","event":"e%d"}`, i%users, i)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/v1/batch", strings.NewReader(`{"batch":[`+batch.String()[1:]+`]}`))
+	post(t, p, `{"batch":[`+batch.String()[1:]+`]}`)
+}
+
+// post has a batch accepted.
+func post(t *testing.T, p *tankertest.Process, batch string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/v1/batch", strings.NewReader(batch))
 	if err != nil {
 		t.Fatal(err)
 	}
