@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -76,6 +77,7 @@ type Handler struct {
 	backend atomic.Pointer[Backend]
 	ready   atomic.Pointer[func() error]
 	scans   chan struct{} // holds one for each search that runs
+	served  []string      // patterns of the routes
 }
 
 // NewHandler makes the admin API.
@@ -104,9 +106,9 @@ func (h *Handler) SetReady(ready func() error) { h.ready.Store(&ready) }
 var errStarting = errors.New("starting or stopping")
 
 func (h *Handler) routes() {
-	h.mux.Handle("GET /metrics", h.options.Metrics)
-	h.mux.HandleFunc("GET /health", h.health)
-	h.mux.HandleFunc("GET /ready", h.readiness)
+	h.route("GET /metrics", h.options.Metrics)
+	h.route("GET /health", http.HandlerFunc(h.health))
+	h.route("GET /ready", http.HandlerFunc(h.readiness))
 	h.guard("GET /api/v1/status", h.status)
 	h.guard("GET /api/v1/dead", h.listDead)
 	h.guard("GET /api/v1/dead/groups", h.groupDead)
@@ -161,7 +163,7 @@ func (h *Handler) guard(pattern string, serve http.HandlerFunc) {
 // guardLarge adds a route that asks for the token and takes an event.
 func (h *Handler) guardLarge(pattern string, serve http.HandlerFunc) {
 	serve = h.audited(serve)
-	h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	h.route(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !trusted(r) {
 			if err := h.options.Access.Admit(addressOf(r), strings.TrimSpace(token)); err != nil {
@@ -171,8 +173,17 @@ func (h *Handler) guardLarge(pattern string, serve http.HandlerFunc) {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxEvent)
 		serve(w, r)
-	})
+	}))
 }
+
+// route adds a route.
+func (h *Handler) route(pattern string, serve http.Handler) {
+	h.mux.Handle(pattern, serve)
+	h.served = append(h.served, pattern)
+}
+
+// Routes are the patterns of what the API answers, as http.ServeMux has them. docs/openapi.yaml describes them.
+func (h *Handler) Routes() []string { return slices.Clone(h.served) }
 
 // refuse answers somebody who has not the right token.
 func refuse(w http.ResponseWriter, err error) {

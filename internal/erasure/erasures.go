@@ -180,7 +180,7 @@ func (r *Erasures) Start(ctx context.Context, request Request) (Erasure, error) 
 	}
 	r.forget(ctx, saved)
 	now := time.Now().UTC()
-	job := Erasure{ID: 1, State: Running, Created: now, Changed: now, Destination: request.Destination, Suppressed: suppressed}
+	job := Erasure{Destinations: []DestinationReport{}, ID: 1, State: Running, Created: now, Changed: now, Destination: request.Destination, Suppressed: suppressed}
 	for id := range saved {
 		job.ID = max(job.ID, id+1)
 	}

@@ -2,6 +2,7 @@ package erasure
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,8 +101,7 @@ func (e *Erasure) destination(name string) *DestinationReport {
 // clone makes a copy that nobody else changes.
 func (e *Erasure) clone() Erasure {
 	c := *e
-	c.Destinations = append([]DestinationReport(nil), e.Destinations...)
-	c.Suppressed = append([]journal.SuppressedName(nil), e.Suppressed...)
+	c.Destinations, c.Suppressed = slices.Clone(e.Destinations), slices.Clone(e.Suppressed)
 	return c
 }
 

@@ -101,12 +101,12 @@ func contents(t *testing.T, j *Journal) string {
 			fmt.Fprintf(&text, "%d %s %q\n", p.seq, p.subject, p.data)
 		}
 	}
-	page, err := j.DeadLetters(t.Context(), DeadFilter{})
+	err := j.ScanDead(t.Context(), DeadScan{}, func(_ uint64, l DeadLetter) error {
+		fmt.Fprintf(&text, "%s %s\n", l.Position, l.Message)
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, l := range page.Letters {
-		fmt.Fprintf(&text, "%s %s\n", l.Position, l.Message)
 	}
 	names, err := j.ErasureNames(t.Context(), "job1")
 	fmt.Fprintf(&text, "%q %v\n", names, err)
