@@ -195,8 +195,12 @@ func TestLiveStream(t *testing.T) {
 	if b.server.watched.User != "u" {
 		t.Errorf("the filter is %+v", b.server.watched)
 	}
-	b.server.watchErr = live.ErrCrowded
-	next = b.events(t, "/live/stream")
+}
+
+func TestLiveStreamInACrowd(t *testing.T) {
+	b := newBench(t).logIn(t)
+	b.server.frames, b.server.watchErr = []live.Frame{{Reset: true}}, live.ErrCrowded
+	next := b.events(t, "/live/stream")
 	var all []string
 	for name := next(); name != ""; name = next() {
 		all = append(all, name)
