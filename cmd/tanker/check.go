@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,13 +11,15 @@ import (
 	"strings"
 
 	"tanker/internal/config"
+	"tanker/internal/journal"
 	"tanker/internal/server"
 )
 
 const checkHelp = `Usage: tanker check [--config FILE] [--workspace-config FILE] [--offline] [--json]
 
 Checks the configuration, as serve would read it, and shows every problem with its place. If there is
-none, it asks Refiner about each destination's API key and says what the answer means. Nothing is sent
+none, it asks the NATS cluster (journal.url), if there is one, whether it can keep the journal, and
+Refiner about each destination's API key, and says what the answers mean. Nothing is sent
 but that question. Exit code 1 if anything is wrong.`
 
 // checkReport is what the check found.
@@ -111,6 +114,9 @@ func check(ctx context.Context, path string, getenv func(string) string, offline
 	for _, p := range c.Warnings {
 		r.Warnings = append(r.Warnings, checkProblem(p))
 	}
+	if problem := checkJournal(ctx, c, offline); problem != nil {
+		r.Problems = append(r.Problems, *problem)
+	}
 	for i, d := range c.Destinations {
 		if err := checkScript(d); err != nil {
 			r.Problems = append(r.Problems, checkProblem{Path: fmt.Sprintf("destinations[%d].transformation", i), Message: err.Error()})
@@ -118,6 +124,22 @@ func check(ctx context.Context, path string, getenv func(string) string, offline
 		r.Destinations = append(r.Destinations, checkKey(ctx, d, offline))
 	}
 	return r, nil
+}
+
+// checkJournal asks the NATS cluster, if there is one, whether it can keep the journal. It changes nothing.
+func checkJournal(ctx context.Context, c *config.Config, offline bool) *checkProblem {
+	if c.Journal.URL == "" || offline {
+		return nil
+	}
+	c.Journal.Node = cmp.Or(c.Journal.Node, "check") // it writes nothing
+	o, err := server.JournalOptions(c)
+	if err == nil {
+		_, err = journal.MakePlan(ctx, o)
+	}
+	if err != nil {
+		return &checkProblem{Path: "journal.url", Message: err.Error()}
+	}
+	return nil
 }
 
 // checkScript starts a destination's transformation, if it has one.

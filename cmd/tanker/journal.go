@@ -10,8 +10,14 @@ const journalHelp = `Usage: tanker journal export  FILE | -      [--from PLACE]
        tanker journal verify  FILE
        tanker journal import  FILE          [--to PLACE]
        tanker journal migrate --from PLACE --to PLACE
+       tanker journal plan
+       tanker journal apply [--shrink]
 
-Copies a journal: all events that are stored, what became of them, where each destination stands, dead
+The last two are for a journal on a NATS cluster (journal.url): plan says which of its streams are not as
+they are configured, and apply makes and changes them. What takes room or replicas away is done with
+--shrink alone. A server makes what is not there, and uses what is there as it is.
+
+The others copy a journal: all events that are stored, what became of them, where each destination stands, dead
 letters, parked events, pauses and replays. A server that runs on the copy goes on exactly where the other
 one stood. No server may run on either side meanwhile.
 
@@ -31,6 +37,7 @@ deliver what is pending.`
 // journalFlags is what the command line of journal says.
 type journalFlags struct {
 	config, from, to string
+	shrink           bool
 }
 
 // journalCommand is one use of the command.
@@ -47,19 +54,21 @@ func runJournal(ctx context.Context, args []string, _ io.Reader, stdout, stderr 
 	fs.StringVar(&f.config, "config", "", "configuration `FILE` of the server (default ./tanker.yaml if there is one)")
 	fs.StringVar(&f.from, "from", "", "the journal to copy: a `PLACE`")
 	fs.StringVar(&f.to, "to", "", "where the copy is to be: a `PLACE`")
+	fs.BoolVar(&f.shrink, "shrink", false, "apply also what takes room or replicas away")
 	words, err := parseFlags(fs, journalHelp, args, stdout)
 	if err != nil {
 		return err
 	}
 	verbs := map[string]func(context.Context, *journalCommand) error{
 		"export": exportJournal, "verify": verifyJournal, "import": importJournal, "migrate": migrateJournal,
+		"plan": planJournal, "apply": applyJournal,
 	}
 	if len(words) == 0 {
-		return usagef("journal", "journal: say what to do: export, verify, import or migrate")
+		return usagef("journal", "journal: say what to do: export, verify, import, migrate, plan or apply")
 	}
 	verb, ok := verbs[words[0]]
 	if !ok {
-		return usagef("journal", "journal: %q is not one of export, verify, import, migrate", words[0])
+		return usagef("journal", "journal: %q is not one of export, verify, import, migrate, plan, apply", words[0])
 	}
 	return verb(ctx, &journalCommand{journalFlags: f, words: words[1:], stdout: stdout, stderr: stderr})
 }

@@ -150,6 +150,10 @@ type Gateway struct {
 	// MaxMemory is how much memory the bodies of all these requests take together; one that finds no room
 	// is answered 503. Default 256MiB.
 	MaxMemory Size `yaml:"max_memory"`
+
+	// Drain is how long a stopping server goes on taking requests while /ready says that it is stopping, so that a load
+	// balancer sends no more of them: somewhat longer than that takes to notice. Default 0s, for those without one.
+	Drain time.Duration `yaml:"drain"`
 }
 
 // Journal says how events are kept on disk.

@@ -79,7 +79,7 @@ data_dir: /var/lib/tanker
 stop_timeout: 1m
 workspace: {endpoint: "http://127.0.0.1:1", server_side_event_filtering: true, ignore_transformations: true}
 admin: {listen: "[::1]:81", token_file: token}
-gateway: {max_body: 1MiB, max_batch_events: 7, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5, max_memory: 32MiB}
+gateway: {max_body: 1MiB, max_batch_events: 7, max_event_depth: 10, max_event_keys: 1_000, max_requests: 5, max_memory: 32MiB, drain: 15s}
 transformer: {enabled: true, listen: ":82", profile: documented, endpoint: "http://127.0.0.1:2", upstream_transformer: "http://127.0.0.1:3", max_memory: 64MiB}
 journal: {sync: 100ms, retention: 1h30m, max_bytes: 1.5GiB, min_free: 1MiB, url: "nats://a:4222, tls://b", credentials_file: token, replicas: 5, node: n-1, lease: 20s}
 log: {level: debug, format: json}
@@ -131,7 +131,7 @@ destinations:
 	want := &config.Config{
 		Listen: ":80", DataDir: "/var/lib/tanker", StopTimeout: time.Minute,
 		Admin:   config.Admin{Listen: "[::1]:81", TokenFile: "token", Token: config.NewSecret("0123456789abcdef")},
-		Gateway: config.Gateway{MaxBody: 1 << 20, MaxBatchEvents: 7, MaxEventDepth: 10, MaxEventKeys: 1000, MaxRequests: 5, MaxMemory: 32 << 20},
+		Gateway: config.Gateway{MaxBody: 1 << 20, MaxBatchEvents: 7, MaxEventDepth: 10, MaxEventKeys: 1000, MaxRequests: 5, MaxMemory: 32 << 20, Drain: 15 * time.Second},
 		Journal: config.Journal{Sync: config.Sync(100 * time.Millisecond), Retention: 90 * time.Minute, MaxBytes: 3 << 29, MinFree: 1 << 20,
 			URL: "nats://a:4222, tls://b", CredentialsFile: "token", Replicas: 5, Node: "n-1", Lease: 20 * time.Second},
 		Log: config.Log{Level: "debug", Format: "json"},

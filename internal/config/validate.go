@@ -31,6 +31,7 @@ func (c *Config) validate(found *findings) {
 	within(v, "gateway.max_event_keys", c.Gateway.MaxEventKeys, 100, 1_000_000)
 	within(v, "gateway.max_requests", c.Gateway.MaxRequests, 1, 1_000_000)
 	within(v, "gateway.max_memory", c.Gateway.MaxMemory, 16<<20, 1<<40)
+	within(v, "gateway.drain", c.Gateway.Drain, 0, 10*time.Minute)
 	v.journal(c.Journal)
 	v.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.choice("log.format", c.Log.Format, "text", "json")

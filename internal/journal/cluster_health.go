@@ -39,6 +39,17 @@ func newCluster(conn *nats.Conn, o Options) *cluster {
 	}
 }
 
+// ConnectedTo names the server that this process is connected to, its version and where it is, and says on how many servers
+// events are kept; "" if the journal is in this process.
+func (j *Journal) ConnectedTo() (server string, replicas int) {
+	if j.cluster == nil {
+		return "", 0
+	}
+	conn := j.cluster.conn
+	return fmt.Sprintf("%s (NATS %s) at %s", conn.ConnectedServerName(), conn.ConnectedServerVersion(), withoutUser(conn.ConnectedUrl())),
+		j.events.CachedInfo().Config.Replicas
+}
+
 // subject is what a writer has to know of a subject.
 func (c *cluster) subject(subject string) *sharedSubject {
 	s := &sharedSubject{life: c.life}

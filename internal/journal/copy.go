@@ -135,7 +135,8 @@ func (c *Copy) makeAs(ctx context.Context, replicas int) error {
 	set := c.journal.opts
 	c.journal.opts.Retention, c.journal.opts.Cluster.Replicas = forever, replicas
 	defer func() { c.journal.opts = set }()
-	return c.journal.openStreams(ctx, splitRoom(set.MaxBytes))
+	c.journal.adapts = true
+	return c.journal.openStreams(ctx)
 }
 
 // Copied is what is known of a stream that was copied before.

@@ -136,6 +136,7 @@ type Journal struct {
 	replaying      sync.Mutex    // held while what is known of replays changes
 	erasing        sync.Mutex    // held while a pack is rewritten
 	writeTimeout   time.Duration // how long one pack may take
+	adapts         bool          // streams of a cluster are changed to what is configured
 
 	full atomic.Bool // the disk's reserve is reached
 	stop chan struct{}
@@ -168,10 +169,13 @@ func (j *Journal) start(ctx context.Context) error {
 	if err := j.connect(ctx); err != nil {
 		return err
 	}
-	if err := j.refuseUnfinished(ctx); err != nil {
+	if err := j.checkServers(ctx); err != nil {
 		return err
 	}
-	if err := j.openStreams(ctx, splitRoom(j.opts.MaxBytes)); err != nil {
+	if err := j.patiently(ctx, func() error { return j.refuseUnfinished(ctx) }); err != nil {
+		return err
+	}
+	if err := j.openAll(ctx); err != nil {
 		return err
 	}
 	if err := j.loadErased(ctx); err != nil {
@@ -191,6 +195,16 @@ func (j *Journal) start(ctx context.Context) error {
 		return fmt.Errorf("read recent message ids: %w", err)
 	}
 	return j.watch()
+}
+
+// openAll opens the streams.
+func (j *Journal) openAll(ctx context.Context) error {
+	err := j.patiently(ctx, func() error { return j.openStreams(ctx) })
+	if err != nil || j.cluster == nil {
+		return err
+	}
+	j.opts.MaxBytes = j.events.CachedInfo().Config.MaxBytes // which others may have set otherwise
+	return nil
 }
 
 // connect reaches the server, here or elsewhere.

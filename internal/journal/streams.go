@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -49,45 +50,45 @@ func splitRoom(events int64) sizes {
 	}
 }
 
-func (j *Journal) openStreams(ctx context.Context, s sizes) error {
-	streams := []struct {
-		into   *jetstream.Stream
-		config jetstream.StreamConfig
-	}{
-		{&j.events, jetstream.StreamConfig{
+// kept is a stream or a bucket, and where it is opened to.
+type kept struct {
+	config jetstream.StreamConfig
+	stream *jetstream.Stream
+	bucket *jetstream.KeyValue
+}
+
+// all is everything that the journal consists of. Of a bucket only the name and the room are said.
+func (j *Journal) all() []kept {
+	s := splitRoom(j.opts.MaxBytes)
+	all := []kept{
+		{stream: &j.events, config: jetstream.StreamConfig{
 			Name: streamEvents, Subjects: []string{subjectEvents + ">", subjectReplay + ">"},
 			MaxBytes: s.events, Discard: jetstream.DiscardNew,
 		}},
 		// Outcomes older than the events they belong to say nothing to anyone.
-		{&j.outcomes, jetstream.StreamConfig{
+		{stream: &j.outcomes, config: jetstream.StreamConfig{
 			Name: streamOutcomes, Subjects: []string{subjectOutcomes + ">"},
 			MaxBytes: s.outcomes, Discard: jetstream.DiscardOld, MaxAge: max(2*j.opts.Retention, 24*time.Hour),
 		}},
-		{&j.dead, jetstream.StreamConfig{
+		{stream: &j.dead, config: jetstream.StreamConfig{
 			Name: streamDead, Subjects: []string{subjectDead + ">"},
 			MaxBytes: s.dead, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1,
 		}},
-		{&j.parked, jetstream.StreamConfig{
+		{stream: &j.parked, config: jetstream.StreamConfig{
 			Name: streamParked, Subjects: []string{subjectParked + ">"},
 			MaxBytes: s.parked, Discard: jetstream.DiscardNew,
 		}},
-		{&j.rewritten, jetstream.StreamConfig{ // what is here was in EVENTS before
+		{stream: &j.rewritten, config: jetstream.StreamConfig{ // what is here was in EVENTS before
 			Name: streamRewritten, Subjects: []string{subjectRewritten + ">"},
 			MaxBytes: s.events, Discard: jetstream.DiscardNew,
 		}},
-		{&j.names, jetstream.StreamConfig{
+		{stream: &j.names, config: jetstream.StreamConfig{
 			Name: streamErasing, Subjects: []string{subjectErasing + ">"},
 			MaxBytes: s.small, Discard: jetstream.DiscardNew,
 		}},
 	}
-	for _, st := range streams {
-		j.complete(&st.config)
-		st.config.Duplicates = time.Second // ids are remembered here, not by the server
-		stream, err := j.js.CreateOrUpdateStream(ctx, st.config)
-		if err != nil {
-			return fmt.Errorf("open stream %s: %w", st.config.Name, err)
-		}
-		*st.into = stream
+	for i := range all {
+		all[i].config.Duplicates = time.Second // ids are remembered here, not by the server
 	}
 	for _, b := range []struct {
 		name string
@@ -99,11 +100,42 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 		{bucketReplays, &j.replays, s.small}, {bucketSeries, &j.series, s.small},
 		{bucketErasures, &j.erasures, s.small}, {bucketSuppressed, &j.suppressed, s.small},
 	} {
-		kv, err := j.openBucket(ctx, b.name, b.room)
+		all = append(all, kept{bucket: b.into, config: bucketConfig(b.name, b.room)})
+	}
+	for i := range all {
+		j.complete(&all[i].config)
+	}
+	return all
+}
+
+// configs are those of all streams, also of that which the processes on a cluster agree by.
+func (j *Journal) configs() []jetstream.StreamConfig {
+	var configs []jetstream.StreamConfig
+	for _, k := range j.all() {
+		configs = append(configs, k.config)
+	}
+	if j.cluster != nil {
+		leases := bucketConfig(bucketLeases, splitRoom(j.opts.MaxBytes).small)
+		j.complete(&leases)
+		configs = append(configs, leases)
+	}
+	return configs
+}
+
+// openStreams opens all that the journal consists of, and makes what is not there.
+func (j *Journal) openStreams(ctx context.Context) error {
+	for _, k := range j.all() {
+		stream, err := j.ensure(ctx, k.config)
 		if err != nil {
-			return fmt.Errorf("open bucket %s: %w", b.name, err)
+			return fmt.Errorf("open stream %s: %w", k.config.Name, err)
 		}
-		*b.into = kv
+		if k.stream != nil {
+			*k.stream = stream
+			continue
+		}
+		if *k.bucket, err = j.js.KeyValue(ctx, strings.TrimPrefix(k.config.Name, bucketStream)); err != nil {
+			return fmt.Errorf("open bucket %s: %w", k.config.Name, err)
+		}
 	}
 	return nil
 }
@@ -112,7 +144,7 @@ func (j *Journal) openStreams(ctx context.Context, s sizes) error {
 func (j *Journal) openBucket(ctx context.Context, name string, room int64) (jetstream.KeyValue, error) {
 	config := bucketConfig(name, room)
 	j.complete(&config)
-	if _, err := j.js.CreateOrUpdateStream(ctx, config); err != nil {
+	if _, err := j.ensure(ctx, config); err != nil {
 		return nil, err
 	}
 	return j.js.KeyValue(ctx, name)

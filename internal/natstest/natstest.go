@@ -180,13 +180,16 @@ func (c *Cluster) Close() {
 // answers says why a server is not usable yet.
 func (s *Server) answers(ctx context.Context) error {
 	conn, err := nats.Connect("nats://"+s.clients, nats.Timeout(time.Second), nats.NoReconnect())
-	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrSecureConnRequired) || s.cluster.opts.JetStream == "-" {
+	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrSecureConnRequired) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	if s.cluster.opts.JetStream == "-" {
+		return nil
+	}
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return err

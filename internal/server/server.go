@@ -72,6 +72,7 @@ type server struct {
 
 	addresses  Addresses
 	gatewayURL atomic.Pointer[string]        // of addresses, for those who come while the server starts
+	draining   atomic.Bool                   // no more requests should come
 	inUse      atomic.Pointer[config.Config] // config, for those who only look
 	checks     keyChecks
 }
@@ -205,6 +206,9 @@ func (s *server) openJournal(ctx context.Context) error {
 	}
 	s.journal = j
 	s.crew.onStop(j.Close)
+	if servers, replicas := j.ConnectedTo(); servers != "" {
+		s.log.Info("the journal is on a NATS cluster", "server", servers, "replicas", replicas, "node", o.Writer)
+	}
 	s.live = live.New(j, s.log.With("part", "live"))
 	s.crew.onStop(s.live.Close)
 	return nil
@@ -242,6 +246,8 @@ func (s *server) startGateway(context.Context) error {
 	s.admin.SetReady(s.journal.Health)
 	s.crew.onStop(func() error {
 		s.admin.SetReady(func() error { return errStopping })
+		s.draining.Store(true)
+		time.Sleep(s.config.Gateway.Drain) // requests are taken all the while
 		return nil
 	})
 	return nil
@@ -259,6 +265,9 @@ func (s *server) gatewayOptions() gateway.Options {
 
 // publicReadiness says why events cannot be accepted, without anything that is not for everybody to know.
 func (s *server) publicReadiness() error {
+	if s.draining.Load() {
+		return errStopping
+	}
 	err := s.journal.Health()
 	for _, class := range []error{journal.ErrFull, journal.ErrClosed, journal.ErrUnavailable} {
 		if errors.Is(err, class) {
