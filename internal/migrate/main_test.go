@@ -17,6 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	natstest.ServeIfAsked()
+	copyIfAsked()
 	goleak.VerifyTestMain(m)
 }
 
