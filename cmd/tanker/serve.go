@@ -35,8 +35,9 @@ Without a configuration file the environment is enough, for one source and one d
   TANKER_ADMIN_LISTEN   the port for operators: console, metrics, health, API (default 127.0.0.1:8081)
   TANKER_ADMIN_TOKEN    the token of the console and the admin API (default: made at the first start,
                         and printed then)
+  TANKER_JOURNAL_URL    a NATS cluster that keeps the events instead of the data directory
 
-With a file, several sources and destinations, renames, limits and more; the last four variables come
+With a file, several sources and destinations, renames, limits and more; the last five variables come
 before what the file says. A file tanker.yaml in the working directory is used without being named.
 
 --workspace-config (or TANKER_WORKSPACE_CONFIG) takes sources and destinations from the file that
