@@ -214,6 +214,9 @@ func TestEventPagesAreHarmless(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := json.RawMessage(fmt.Sprintf(`{"userId":%s,"event":%s,%s:[%s]}`, quoted, quoted, quoted, quoted))
+		if len(text) > 1000 {
+			body = json.RawMessage(fmt.Sprintf(`{"userId":%s}`, quoted))
+		}
 		e := anEvent(history.Fate{
 			Outcome: journal.Dead, Reason: text, Message: text, State: text, At: time.Now(),
 			Letter: &history.Letter{Method: text, Path: text, Call: body, Answer: text, Attempts: []journal.Attempt{{Error: text}}},

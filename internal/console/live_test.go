@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // fakeEvents is the part of a fake server that the pages of events ask.
 type fakeEvents struct {
 	frames       []live.Frame // what happens
+	mu           sync.Mutex   // of watched
 	watched      live.Filter  // that was asked for last
 	watchErr     error        // what watching ends with; nil means that nothing more happens
 	destinations []string
@@ -39,7 +41,7 @@ type fakeEvents struct {
 }
 
 func (f *fakeEvents) Watch(ctx context.Context, filter live.Filter, emit func(live.Frame) error) error {
-	f.watched = filter
+	f.watch(filter)
 	for _, frame := range f.frames {
 		if err := emit(frame); err != nil {
 			return err
@@ -53,11 +55,17 @@ func (f *fakeEvents) Watch(ctx context.Context, filter live.Filter, emit func(li
 }
 
 func (f *fakeEvents) Latest(_ context.Context, filter live.Filter) (live.Frame, error) {
-	f.watched = filter
+	f.watch(filter)
 	if f.watchErr != nil {
 		return live.Frame{}, f.watchErr
 	}
 	return f.frames[0], nil
+}
+
+func (f *fakeEvents) watch(filter live.Filter) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watched = filter
 }
 
 func (f *fakeEvents) SourceNames() []string      { return []string{"app", "site"} }
@@ -192,9 +200,11 @@ func TestLiveStream(t *testing.T) {
 			t.Errorf("event %d is %q, want %q", i, got, want)
 		}
 	}
+	b.server.mu.Lock()
 	if b.server.watched.User != "u" {
 		t.Errorf("the filter is %+v", b.server.watched)
 	}
+	b.server.mu.Unlock()
 }
 
 func TestLiveStreamInACrowd(t *testing.T) {
