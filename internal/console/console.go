@@ -20,6 +20,7 @@ type Backend interface {
 	liveBackend
 	eventBackend
 	userBackend
+	erasureBackend
 	deadBackend
 	playgroundBackend
 	destinationsBackend
@@ -105,6 +106,7 @@ func (c *Console) list() []page {
 		livePage(),
 		eventPages(),
 		userPages(),
+		erasurePages(),
 		deadPage(),
 		playgroundPage(),
 		destinationsPage(),

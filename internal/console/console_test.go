@@ -56,6 +56,7 @@ type fakeServer struct {
 	*fakeEvents
 	*fakePlayground
 	*fakeSetup
+	*fakeErasing
 }
 
 // bench is a console with a fake server behind it, and a browser that has no script.
@@ -79,6 +80,7 @@ func newBench(t *testing.T) *bench {
 			fakeEvents:     &fakeEvents{},
 			fakePlayground: &fakePlayground{},
 			fakeSetup:      &fakeSetup{},
+			fakeErasing:    &fakeErasing{&fakeErasures{}},
 		},
 		access: admin.NewAccess(config.NewSecret(token)),
 		log:    &strings.Builder{}, header: http.Header{},
