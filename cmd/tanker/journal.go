@@ -28,8 +28,9 @@ one stood. No server may run on either side meanwhile.
 
 PLACE is a data directory, servers of NATS (nats://a:4222,nats://b:4222) or a configuration file, whose
 journal is meant. Where none is named, it is that of the configuration, which also says how the servers
-are reached and on how many of them everything is kept. What is written to has to be new or empty. A copy that was interrupted goes on when the same command is given again; a
-server refuses to start on it before it is finished. What was written is read back and compared.
+are reached and on how many of them everything is kept. What is written to has to be new or empty. A copy
+that was interrupted goes on when the same command is given again; a server refuses to start on it before
+it is finished. What was written is read back and compared.
 
 The journal that was copied stays as it is. Start a server on one of the two, not on both: each would
 deliver what is pending.`
