@@ -51,6 +51,7 @@ faults: ## all that can go wrong, for minutes each; ROUNDS=20 repeats it, RUN=Ki
 	go test ./test/faults -count 1 -v -timeout 24h -full -rounds $(ROUNDS) -run '$(RUN)'
 
 faults-cluster: ## several Tankers on three NATS servers, each killed, stopped and cut off: takes a quarter of an hour
+	go test ./internal/journal/clustertest -count 1 -v -timeout 1h -everything -run '$(RUN)'
 	go test ./test/cluster -count 1 -v -timeout 2h -full -run '$(RUN)'
 
 # Rows that mostly wait run side by side, and beside the others.

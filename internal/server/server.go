@@ -207,7 +207,8 @@ func (s *server) openJournal(ctx context.Context) error {
 	s.journal = j
 	s.crew.onStop(j.Close)
 	if servers, replicas := j.ConnectedTo(); servers != "" {
-		s.log.Info("the journal is on a NATS cluster", "server", servers, "replicas", replicas, "node", o.Writer)
+		s.log.Info("the journal is on a NATS cluster; see that its servers have sync_interval: always, which cannot be seen from here",
+			"server", servers, "replicas", replicas, "node", o.Writer)
 	}
 	s.live = live.New(j, s.log.With("part", "live"))
 	s.crew.onStop(s.live.Close)

@@ -52,7 +52,7 @@ func emptyCluster(t testing.TB) *natstest.Cluster {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster == nil {
-		dir, err := os.MkdirTemp("", "clustertest")
+		dir, err := os.MkdirTemp("", "clustertest") //nolint:usetesting // it outlives the test
 		if err != nil {
 			t.Fatal(err)
 		}
