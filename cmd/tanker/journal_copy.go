@@ -217,7 +217,7 @@ func explainJournal(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
-		return withHint(errors.New("interrupted"), "give the same command again to go on")
+		return withHint(errors.New("interrupted"), "give the same command again: a copy goes on where it was, an export begins anew")
 	case errors.Is(err, journal.ErrLocked):
 		hint = "a server runs on this journal: stop it first, and all others that share it"
 	case errors.Is(err, journal.ErrNoJournal):
@@ -232,6 +232,8 @@ func explainJournal(err error) error {
 		hint = "stop the server that uses it, and give the command again"
 	case errors.Is(err, archive.ErrFormat), errors.Is(err, archive.ErrDamaged), errors.Is(err, archive.ErrTruncated):
 		hint = "nothing of it was used: take another backup"
+	case errors.Is(err, journal.ErrUnavailable):
+		hint = "see that the servers run, and give the same command again: a copy goes on where it was"
 	}
 	if hint == "" {
 		return err
