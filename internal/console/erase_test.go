@@ -70,7 +70,7 @@ func TestErasingAUser(t *testing.T) {
 	}
 	text := textOf(b.page(t, "/users/erase?user=u1"))
 	for _, want := range []string{
-		"Taken for the same user <b>@x.com", "Others have these too, so they stay shop@x.com", "7 events of 100, and 1 dead letter",
+		"Also known as <b>@x.com", "Not only the user’s, so kept shop@x.com", "7 events of 100, and 1 dead letter",
 		"the contact is deleted ( u1 ), with its survey answers", "no contact is deleted: it is switched off", "Type u1 once more",
 	} {
 		if !strings.Contains(text, want) {

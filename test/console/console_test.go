@@ -62,7 +62,7 @@ func start(t *testing.T, change func(*config.Config)) *tanker {
 	ctx, stop := context.WithCancel(context.Background())
 	listening, ended := make(chan server.Addresses, 1), make(chan error, 1)
 	go func() {
-		ended <- server.Run(ctx, c, server.Options{Listening: func(a server.Addresses) { listening <- a }})
+		ended <- server.Run(ctx, c, server.Options{ErasureGrace: time.Millisecond, Listening: func(a server.Addresses) { listening <- a }})
 	}()
 	select {
 	case k.Addresses = <-listening:
