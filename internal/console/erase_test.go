@@ -77,7 +77,8 @@ func TestErasingAUser(t *testing.T) {
 			t.Errorf("no %q in %s", want, text)
 		}
 	}
-	for confirm, want := range map[string]int{"u2": http.StatusUnprocessableEntity, "": http.StatusUnprocessableEntity, " u1 ": http.StatusSeeOther} {
+	const spaced = " u1 "
+	for confirm, want := range map[string]int{"u2": http.StatusUnprocessableEntity, "": http.StatusUnprocessableEntity, spaced: http.StatusSeeOther} {
 		if got := b.post(t, "/users/erase", url.Values{"user": {"u1"}, "confirm": {confirm}}); got.Code != want {
 			t.Errorf("confirmed by %q: %d", confirm, got.Code)
 		}
