@@ -97,11 +97,15 @@ func (r *Erasures) cancelAll() {
 
 // carryOn begins the jobs that are to run and do not.
 func (r *Erasures) carryOn(ctx context.Context) error {
+	named, err := r.o.Log.ErasingJobs(ctx) // first: a job that is being taken in has its record before its names
+	if err != nil {
+		return err
+	}
 	saved, err := r.saved(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.dropNames(ctx, saved); err != nil {
+	if err := r.dropNames(ctx, named, saved); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -125,12 +129,8 @@ func (r *Erasures) carryOn(ctx context.Context) error {
 }
 
 // dropNames overwrites names that a crash has left of jobs which have ended.
-func (r *Erasures) dropNames(ctx context.Context, saved map[int]Erasure) error {
-	jobs, err := r.o.Log.ErasingJobs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, name := range jobs {
+func (r *Erasures) dropNames(ctx context.Context, named []string, saved map[int]Erasure) error {
+	for _, name := range named {
 		ended := true
 		for _, job := range saved {
 			ended = ended && (job.name() != name || job.State != Running)
