@@ -147,9 +147,10 @@ func (x *exchanger) compare(what string, content openapi3.Content, contentType s
 // TestAnswersAreAsDescribed asks a running server for everything.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	box, endpoint := sandbox(t)
+	_, second := sandbox(t) // the one call that is refused must be the first destination's
 	c := testConfig(t, endpoint)
 	c.Sources = append(c.Sources, source("app"))
-	c.Destinations = append(c.Destinations, destination("other", endpoint))
+	c.Destinations = append(c.Destinations, destination("other", second))
 	r := startWith(t, c, server.Options{ErasureGrace: time.Millisecond})
 	fill(t, r, box)
 	x := &exchanger{t: t, doc: description(t), base: r.Admin, seen: map[string]bool{}}
