@@ -71,7 +71,7 @@ func New(dir string, opts Options) (*Cluster, error) {
 	}
 	opts.Servers = cmp.Or(opts.Servers, 3)
 	opts.MaxPayload = cmp.Or(opts.MaxPayload, 8<<20)
-	opts.JetStream = cmp.Or(opts.JetStream, "max_mem: 64MB, max_file: 64GB")
+	opts.JetStream = cmp.Or(opts.JetStream, "max_mem: 64MB, max_file: 1TB")
 	c := &Cluster{opts: opts}
 	for i := range opts.Servers {
 		s := &Server{Name: fmt.Sprintf("n%d", i+1), dir: filepath.Join(dir, fmt.Sprintf("n%d", i+1)), cluster: c}

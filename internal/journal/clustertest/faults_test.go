@@ -67,6 +67,7 @@ func TestAnswerLost(t *testing.T) {
 	a.store(t, "2", "4")
 	eventually(t, func() error { return knows(t, b, uint64(len(scanned(t, a)))) })
 	b.store(t, "3", "5")
+	eventually(t, func() error { return knows(t, a, uint64(len(scanned(t, b)))) })
 	a.store(t, "3") // which it may not have had
 	got := scanned(t, a)
 	slices.Sort(got)
