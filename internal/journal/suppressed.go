@@ -52,7 +52,7 @@ type Suppression struct {
 // Empty reports whether nobody is suppressed.
 func (s *Suppression) Empty() bool { return s.count.Load() == 0 }
 
-// Version changes whenever names are added or lifted.
+// Version grows when names are added or lifted. It is the same in all processes that know the same of the list.
 func (s *Suppression) Version() uint64 { return s.version.Load() }
 
 // Name is what stands for a name of a kind.
@@ -72,9 +72,11 @@ func (s *Suppression) Has(name SuppressedName) bool {
 	return has
 }
 
-func (s *Suppression) set(name SuppressedName, suppressed bool) {
+// set takes over a change, as of a revision of the list; 0 if that is not known.
+func (s *Suppression) set(name SuppressedName, suppressed bool, revision uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.version.Store(max(s.version.Load(), revision)) }()
 	if _, has := s.names[name]; has == suppressed {
 		return
 	}
@@ -84,7 +86,6 @@ func (s *Suppression) set(name SuppressedName, suppressed bool) {
 		delete(s.names, name)
 	}
 	s.count.Store(int64(len(s.names)))
-	s.version.Add(1)
 }
 
 // Suppression is the list of suppressed names.
@@ -100,10 +101,11 @@ func (j *Journal) Suppress(ctx context.Context, note string, names ...Suppressed
 		if j.suppression.count.Load() >= MostSuppressed {
 			return fmt.Errorf("%w: at most %d can be; lift those that are not needed any more", ErrTooMany, MostSuppressed)
 		}
-		if _, err := j.suppressed.PutString(ctx, name.String(), note); err != nil {
+		revision, err := j.suppressed.PutString(ctx, name.String(), note)
+		if err != nil {
 			return writeError("suppress a name", err)
 		}
-		j.suppression.set(name, true)
+		j.suppression.set(name, true, revision)
 	}
 	return nil
 }
@@ -124,7 +126,7 @@ func (j *Journal) Lift(ctx context.Context, note string, names ...SuppressedName
 		if err != nil {
 			return writeError("lift a suppression", err)
 		}
-		j.suppression.set(name, false)
+		j.suppression.set(name, false, 0)
 	}
 	return nil
 }
@@ -170,7 +172,7 @@ func (s *Suppression) follow(entry jetstream.KeyValueEntry) error {
 	if err := name.UnmarshalText([]byte(entry.Key())); err != nil {
 		return err
 	}
-	s.set(name, entry.Operation() == jetstream.KeyValuePut)
+	s.set(name, entry.Operation() == jetstream.KeyValuePut, entry.Revision())
 	return nil
 }
 
