@@ -19,13 +19,13 @@ import (
 // load sends requests over a fixed number of connections, each waiting for its answer before the next, until the
 // events are used up or the time is over. It speaks HTTP itself: the machine is to be busy with Tanker, not with this.
 type load struct {
-	address  string // host:port of the gateway
-	writeKey string
-	conns    int
-	batch    int           // events in a request; 1 means /v1/track with a single event
-	events   int64         // how many to send; 0 means until the time is over
-	time     time.Duration // how long to send; 0 means until the events are used up
-	users    int
+	addresses []string // host:port of each gateway; the connections take turns
+	writeKey  string
+	conns     int
+	batch     int           // events in a request; 1 means /v1/track with a single event
+	events    int64         // how many to send; 0 means until the time is over
+	time      time.Duration // how long to send; 0 means until the events are used up
+	users     int
 }
 
 // result is how a load went.
@@ -53,9 +53,9 @@ func (l load) run(ctx context.Context) (result, error) {
 		next     atomic.Int64
 	)
 	start := time.Now()
-	for range l.conns {
+	for i := range l.conns {
 		wg.Go(func() {
-			mine, err := l.connection(ctx, &next)
+			mine, err := l.connection(ctx, l.addresses[i%len(l.addresses)], &next)
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, mine...)
@@ -73,8 +73,8 @@ func (l load) run(ctx context.Context) (result, error) {
 	return r, firstErr
 }
 
-func (l load) connection(ctx context.Context, next *atomic.Int64) ([]time.Duration, error) {
-	conn, err := net.Dial("tcp", l.address)
+func (l load) connection(ctx context.Context, address string, next *atomic.Int64) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 //
 //	go run ./bench            all scenarios
 //	go run ./bench -only drain
+//	go run ./bench -only cluster    Tankers on three NATS servers, which are processes of their own
 package main
 
 import (
@@ -13,12 +14,17 @@ import (
 	"os/signal"
 	"strings"
 	"text/tabwriter"
+
+	"tanker/internal/natstest"
 )
 
-func main() { os.Exit(start()) }
+func main() {
+	natstest.ServeIfAsked()
+	os.Exit(start())
+}
 
 func start() int {
-	only := flag.String("only", "", "run only the scenarios whose name contains this")
+	only := flag.String("only", "", "run only the scenarios whose name contains this: drain, transformer, cluster, ...")
 	verbose := flag.Bool("v", false, "show the server's log")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,6 +34,17 @@ var scenarios = []struct {
 	{"transformer, 200 events: compacted", transformed("/v0/destinations/refiner", "json+compactedv1")},
 	{"transformer, 200 events: router", transformed("/routerTransform", "")},
 	{"transformer, 200 events: router, compacted", transformed("/routerTransform", "json+compactedv1")},
+	{"cluster, batches of 20: one gateway with its own journal, to compare", onCluster(group{gateways: 1, batch: 20, conns: 64})},
+	{"cluster, batches of 20: one gateway, replicas 1", onCluster(group{replicas: 1, gateways: 1, batch: 20, conns: 64})},
+	{"cluster, batches of 20: one gateway, replicas 3", onCluster(group{replicas: 3, gateways: 1, batch: 20, conns: 64})},
+	{"cluster, batches of 20: two gateways, replicas 3", onCluster(group{replicas: 3, gateways: 2, batch: 20, conns: 64})},
+	{"cluster, batches of 20: three gateways, replicas 3", onCluster(group{replicas: 3, gateways: 3, batch: 20, conns: 64})},
+	{"cluster, single events: one gateway with its own journal, to compare", onCluster(group{gateways: 1, batch: 1, conns: 64})},
+	{"cluster, single events: one gateway, replicas 1", onCluster(group{replicas: 1, gateways: 1, batch: 1, conns: 64})},
+	{"cluster, single events: one gateway, replicas 3", onCluster(group{replicas: 3, gateways: 1, batch: 1, conns: 64})},
+	{"cluster, single events: two gateways, replicas 3", onCluster(group{replicas: 3, gateways: 2, batch: 1, conns: 64})},
+	{"cluster, single events: three gateways, replicas 3", onCluster(group{replicas: 3, gateways: 3, batch: 1, conns: 64})},
+	{"cluster, single events on 4 connections: one gateway, replicas 3", onCluster(group{replicas: 3, gateways: 1, batch: 1, conns: 4})},
 	{"2,000 events at a limit of 600 calls a minute (takes 200 s)", keyLimit},
 }
 
@@ -65,12 +75,16 @@ const (
 
 // start starts a server with an empty journal.
 func (b *bench) start(ctx context.Context, refinerURL, more string) (*tankertest.Process, error) {
-	b.runs++
-	dir := filepath.Join(b.dir, strconv.Itoa(b.runs))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	return b.startWith(ctx, tankertest.Options{Refiner: refinerURL, Settings: more})
+}
+
+// startWith starts a server in a directory of its own.
+func (b *bench) startWith(ctx context.Context, opts tankertest.Options) (*tankertest.Process, error) {
+	dir, err := b.folder()
+	if err != nil {
 		return nil, err
 	}
-	opts := tankertest.Options{Binary: b.binary, Dir: dir, Refiner: refinerURL, Settings: settings + more}
+	opts.Binary, opts.Dir, opts.Settings = b.binary, dir, settings+opts.Settings
 	if b.verbose {
 		opts.Log = os.Stderr
 	}
@@ -79,6 +93,13 @@ func (b *bench) start(ctx context.Context, refinerURL, more string) (*tankertest
 		return nil, err
 	}
 	return p, p.Start(ctx)
+}
+
+// folder makes an empty directory.
+func (b *bench) folder() (string, error) {
+	b.runs++
+	dir := filepath.Join(b.dir, strconv.Itoa(b.runs))
+	return dir, os.Mkdir(dir, 0o700)
 }
 
 // withServer runs do with a server and a stand-in for Refiner.
@@ -99,8 +120,13 @@ func (b *bench) withServer(ctx context.Context, do func(*tankertest.Process, *re
 	return p.Stop()
 }
 
-func loadFor(p *tankertest.Process) load {
-	return load{address: strings.TrimPrefix(p.URL, "http://"), writeKey: tankertest.WriteKey, conns: 64, batch: 1, users: 5000}
+// loadFor is a load for a server, or spread over several.
+func loadFor(to ...*tankertest.Process) load {
+	l := load{writeKey: tankertest.WriteKey, conns: 64, batch: 1, users: 5000}
+	for _, p := range to {
+		l.addresses = append(l.addresses, strings.TrimPrefix(p.URL, "http://"))
+	}
+	return l
 }
 
 const loadTime = 10 * time.Second
@@ -268,17 +294,7 @@ func disk(ctx context.Context, b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var size int64
-	err = filepath.WalkDir(p.DataDir(), func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil && info.Mode().IsRegular() {
-			size += info.Size()
-		}
-		return err
-	})
+	size, err := fileBytes(p.DataDir())
 	return fmt.Sprintf("%.2f KB, its outcome included; the event itself has %.2f KB", float64(size)/events/1000,
 		float64(len(appendEvent(nil, 12345, 5000)))/1000), err
 }

@@ -171,6 +171,12 @@ func (s *Server) Rejoin() {
 	}
 }
 
+// PID is the number of the server's process, which has been started.
+func (s *Server) PID() int {
+	cmd, _ := s.process()
+	return cmd.Process.Pid
+}
+
 // CPU is the processor time, in seconds, that the server took before it ended.
 func (s *Server) CPU() float64 {
 	cmd, _ := s.process()
