@@ -8,15 +8,28 @@ import (
 	"tanker/internal/journal"
 )
 
-// waiting is how many of a user's parked events have no outcome.
-func (d *disk) waiting(user string) int {
-	n := 0
-	for _, e := range d.parked[user] {
-		if len(d.outcomes[e.Position]) == 0 {
-			n++
+// news is what Next has to tell of users with parked events, and where: like the real log at the first of them, and where
+// there is more than one again at the last.
+func (d *disk) news() map[journal.Position]journal.ParkedUser {
+	news := make(map[journal.Position]journal.ParkedUser)
+	for user, events := range d.parked {
+		events = slices.DeleteFunc(slices.Clone(events), func(e journal.Entry) bool { return len(d.outcomes[e.Position]) > 0 })
+		if n := len(events); n > 0 {
+			news[events[n-1].Position] = journal.ParkedUser{User: user}
+			news[events[0].Position] = journal.ParkedUser{User: user, Events: n, More: n > 1}
 		}
 	}
-	return n
+	return news
+}
+
+// untold reports whether Next has yet to tell how many parked events a user has.
+func (l *diskLog) untold(user string) bool {
+	for _, told := range l.news {
+		if told.User == user && told.Events > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // parkedEver is how many events were ever parked, of how many users.
@@ -48,7 +61,7 @@ func (l *diskLog) Park(ctx context.Context, all []journal.Parking) error {
 	defer d.mu.Unlock()
 	for _, p := range all {
 		for _, e := range p.Entries {
-			if _, again := d.places[e.Position]; again || len(d.outcomes[e.Position]) > 0 || l.untold[p.User] > 0 {
+			if _, again := d.places[e.Position]; again || len(d.outcomes[e.Position]) > 0 || l.untold(p.User) {
 				panic(errDisorder)
 			}
 			if n := len(d.parked[p.User]); n > 0 && d.parked[p.User][n-1].Position > e.Position {
@@ -109,5 +122,5 @@ func (l *diskLog) Release(positions []journal.Position) {
 func (l *diskLog) ParkedUsers() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.untold)
+	return len(l.news)
 }

@@ -100,25 +100,19 @@ type diskLog struct {
 
 	mu     sync.Mutex
 	next   int
-	lent   [][]byte       // bodies of the latest pack
-	dead   bool           // the process was killed: nothing reaches the disk any more
-	broken error          // what Next and Finish return, unless nil
-	noRoom error          // what Park returns, unless nil
-	untold map[string]int // parked events of the users that Next has not told of
-	out    map[string]int // how many of a user's parked events Unpark has returned
-	slow   time.Duration  // how long Finish takes
+	lent   [][]byte                                // bodies of the latest pack
+	dead   bool                                    // the process was killed: nothing reaches the disk any more
+	broken error                                   // what Next and Finish return, unless nil
+	noRoom error                                   // what Park returns, unless nil
+	news   map[journal.Position]journal.ParkedUser // that Next has to tell
+	out    map[string]int                          // how many of a user's parked events Unpark has returned
+	slow   time.Duration                           // how long Finish takes
 }
 
 func (d *disk) open() *diskLog {
-	l := &diskLog{disk: d, pack: 7, untold: make(map[string]int), out: make(map[string]int)}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for user := range d.parked {
-		if n := d.waiting(user); n > 0 {
-			l.untold[user] = n
-		}
-	}
-	return l
+	return &diskLog{disk: d, pack: 7, news: d.news(), out: make(map[string]int)}
 }
 
 var errKilled = errors.New("killed")
@@ -174,10 +168,10 @@ func (l *diskLog) read() ([]journal.Entry, <-chan struct{}) {
 	var entries []journal.Entry
 	for ; l.next < len(d.entries) && len(entries) < l.pack; l.next++ {
 		e := d.entries[l.next]
-		if user, parked := d.places[e.Position]; parked {
-			if n := l.untold[user]; n > 0 {
-				delete(l.untold, user)
-				entries = append(entries, journal.Entry{Position: e.Position, Parked: &journal.ParkedUser{User: user, Events: n}})
+		if _, parked := d.places[e.Position]; parked {
+			if told, news := l.news[e.Position]; news {
+				delete(l.news, e.Position)
+				entries = append(entries, journal.Entry{Position: e.Position, Parked: &told})
 			}
 		} else if len(d.outcomes[e.Position]) == 0 {
 			e.Retry = d.retries[e.Position]

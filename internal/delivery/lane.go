@@ -22,6 +22,8 @@ type lane struct {
 	parked    int               // events that follow in the log, or are on the way there
 	moving    int               // of these, those on the way there
 	recalling bool              // some of them are to be brought back
+	holding   bool              // none are yet: what lies between them has not been read
+	between   []*item           // not parked, but behind some of those that are, in order; see parking
 	attempts  []journal.Attempt // made for the first of them
 	attempted journal.Position
 	unburied  int64 // the first event waits for room for its dead letter, of so many bytes; 0 if it does not
@@ -222,7 +224,7 @@ func (ls *lanes) place(l *lane, now instant) {
 		ls.leave(l, now)
 		return
 	}
-	if l.head == nil && l.recalling {
+	if l.head == nil && (l.recalling || l.holding) {
 		return
 	}
 	if at := l.ready(now); at > now {
@@ -239,7 +241,7 @@ func (ls *lanes) place(l *lane, now instant) {
 
 // want has the user's next parked events brought back.
 func (ls *lanes) want(l *lane) {
-	if !l.recalling {
+	if !l.recalling && !l.holding {
 		l.recalling = true
 		ls.wanting.push(l)
 	}

@@ -49,8 +49,9 @@ type Log interface {
 	// Release takes back the last events of a user that Unpark has returned: it will return them again. It must not block.
 	Release(positions []journal.Position)
 
-	// ParkedUsers is how many users have parked events from before the Log was opened. Next tells of each, by an
-	// entry with Parked set that stands in the order where the first of the user's parked events stood.
+	// ParkedUsers is how often Next tells of users who have parked events from before the Log was opened: by an entry with
+	// Parked set that stands in the order where the first of the user's parked events stood, and, if that says that there is
+	// more, by another where the last of them stood, or somewhat before.
 	ParkedUsers() int
 
 	// Defer remembers for after a restart that an event has failed and when it is due again. It must

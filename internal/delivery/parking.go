@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"container/heap"
+	"math"
 	"time"
 
 	"tanker/internal/journal"
@@ -41,12 +42,16 @@ func (s *share) remove(it *item) { s.events, s.bytes = s.events-1, s.bytes-int64
 
 // parking is what the scheduler knows of events that wait in the log and not in memory. A user's events are, in order:
 // those in memory; those that are parked or on the way there. As long as there are any of the latter, new ones go there too.
+//
+// After a crash some may lie between the parked ones: they were in memory, behind events that had been brought back and
+// whose outcomes were not on disk yet. They are kept aside until what was parked before them has come back.
 type parking struct {
-	untold int   // users with parked events from before the start who have not been read of: until then nobody is parked
+	untold int   // news of users with parked events from before the start that have not been read: until then nobody is parked
 	users  int   // who have parked events
 	events int   // of them, that are not in memory
 	moving share // of the window: events on the way to the log
 	back   share // of the window: events that were brought back
+	aside  share // of the window: events that lie between parked ones
 
 	recalls int     // under way
 	coming  int     // events that these may bring
@@ -71,12 +76,49 @@ type recall struct {
 func (s *scheduler) tell(u journal.ParkedUser, now instant) {
 	s.parking.untold--
 	if u.Events == 0 {
+		s.stopHolding(u.User, now)
 		return
 	}
 	l := s.lanes.of(u.User)
 	s.expect(l, u.Events)
+	l.holding = u.More
 	if l.head == nil {
 		s.lanes.place(l, now)
+	}
+}
+
+// stopHolding lets a user's parked events come back: all that lies between them has been read.
+func (s *scheduler) stopHolding(user string, now instant) {
+	l := s.lanes.byKey[user]
+	if l == nil || !l.holding {
+		return
+	}
+	l.holding = false
+	if l.head == nil {
+		s.lanes.place(l, now)
+	}
+}
+
+// setAside keeps an event that lies between its user's parked ones.
+func (s *scheduler) setAside(l *lane, it *item) {
+	it.key = l.key
+	l.between = append(l.between, it)
+	s.parking.aside.add(it)
+}
+
+// putBetween puts the events that were set aside and come before a position behind what their user has in memory.
+func (s *scheduler) putBetween(l *lane, before journal.Position) {
+	for len(l.between) > 0 && l.between[0].entry.Position < before {
+		it := l.between[0]
+		l.between[0], l.between = nil, l.between[1:]
+		s.parking.aside.remove(it)
+		switch {
+		case it.suppressed:
+			it.verdict = suppressed
+			s.finished = append(s.finished, it)
+		case !s.suppressedSince(it):
+			l.push(it)
+		}
 	}
 }
 
@@ -104,7 +146,11 @@ func (s *scheduler) unexpect(l *lane, n int) {
 // queueUp puts an event that was read behind its user's others.
 func (s *scheduler) queueUp(it *item, now instant) {
 	if l := s.lanes.byKey[it.key]; l != nil && l.parked > 0 {
-		s.park(l, it)
+		if l.holding {
+			s.setAside(l, it)
+		} else {
+			s.park(l, it)
+		}
 		return
 	}
 	s.lanes.add(it, now)
@@ -125,8 +171,8 @@ func (s *scheduler) park(l *lane, it *item) {
 // pressed reports whether the window fills up, apart from what is on its way out or was brought back.
 func (s *scheduler) pressed() bool {
 	p := &s.parking
-	events := s.window.events - p.moving.events - p.back.events
-	bytes := s.window.bytes - p.moving.bytes - p.back.bytes
+	events := s.window.events - p.moving.events - p.back.events - p.aside.events
+	bytes := s.window.bytes - p.moving.bytes - p.back.bytes - p.aside.bytes
 	return 2*events > s.o.WindowEvents || 2*bytes > s.o.WindowBytes
 }
 
@@ -253,6 +299,7 @@ func (s *scheduler) comeBack(r *recall, now instant) {
 	empty := l.head == nil
 	s.unexpect(l, min(len(r.items), l.parked))
 	for _, it := range r.items {
+		s.putBetween(l, it.entry.Position)
 		it.key = l.key
 		s.window.add(it)
 		s.parking.back.add(it)
@@ -269,6 +316,9 @@ func (s *scheduler) comeBack(r *recall, now instant) {
 	}
 	if len(r.items) == 0 && r.all && l.moving == 0 {
 		s.unexpect(l, l.parked) // nothing is left: what there was belonged to a source that is gone
+	}
+	if l.parked == 0 {
+		s.putBetween(l, math.MaxUint64)
 	}
 	switch {
 	case !empty:

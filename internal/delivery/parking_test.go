@@ -292,3 +292,36 @@ func TestParkingManyUsersCostsNoTime(t *testing.T) {
 		}
 	})
 }
+
+// TestEventsBetweenParkedOnes begins as a crash can leave it: with events that are not parked behind some that are, and
+// before others.
+func TestEventsBetweenParkedOnes(t *testing.T) {
+	for _, window := range []int{1, 8192} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDisk()
+			for i := range 12 {
+				d.add(trackOf("ada", fmt.Sprint(i)), trackOf("bob", fmt.Sprint(i)))
+			}
+			for _, i := range []int{1, 2, 5, 9, 11} { // of ada's
+				e := d.entries[2*i]
+				d.parked["ada"] = append(d.parked["ada"], e)
+				d.places[e.Position] = "ada"
+			}
+			client := &fakeRefiner{}
+			p := launch(t, d, client, func(o *Options) { o.WindowEvents = window })
+			p.drain(t)
+			orders := map[string][]string{}
+			for _, call := range client.seen() {
+				orders[call.user] = append(orders[call.user], call.event)
+			}
+			for user, order := range orders {
+				if fmt.Sprint(order) != "[0 1 2 3 4 5 6 7 8 9 10 11]" {
+					t.Errorf("window of %d: %s's events come in the order %v", window, user, order)
+				}
+			}
+			if state := p.State(); state.UsersParked != 0 || state.EventsParked != 0 || state.WindowEvents != 0 {
+				t.Errorf("state %+v, want nothing left", state)
+			}
+		})
+	}
+}

@@ -92,6 +92,19 @@ func TestWorkerProperties(t *testing.T) {
 	})
 }
 
+// TestOrderAfterKills is the same with what leaves events between parked ones: crashes while many are parked and brought back.
+func TestOrderAfterKills(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := story{
+			Seed: rapid.Uint64().Draw(rt, "seed"), Events: 600, Users: 3, Places: 3, Window: rapid.SampledFrom([]int{20, 100}).Draw(rt, "window"),
+			Temporary: 0.05, Outages: 1, Restarts: 4, Kills: true, Identify: 0.5,
+		}
+		if !t.Run("story", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { tell(t, s) }) }) {
+			rt.Fatalf("story: %+v", s)
+		}
+	})
+}
+
 func tell(t *testing.T, s story) {
 	t.Helper()
 	x := &teller{

@@ -153,8 +153,9 @@ func (s *scheduler) turn() instant {
 
 // room is where events come in while the window has room for them, nil otherwise.
 func (s *scheduler) room() <-chan []*item {
-	back := &s.parking.back
-	if s.stopping || s.window.events-back.events >= s.o.WindowEvents || s.window.bytes-back.bytes >= s.o.WindowBytes {
+	back, aside := &s.parking.back, &s.parking.aside
+	if s.stopping || s.window.events-back.events-aside.events >= s.o.WindowEvents ||
+		s.window.bytes-back.bytes-aside.bytes >= s.o.WindowBytes {
 		return nil
 	}
 	return s.intake

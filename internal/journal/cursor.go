@@ -145,8 +145,8 @@ func (j *Journal) release(c *Cursor) {
 
 // Next waits for the next pack that holds unfinished events and returns those, in order. The entries are the
 // caller's; their bodies share one buffer. Users who had parked events when the cursor was opened are told of by entries
-// with Parked set, once each: what comes before such an entry was accepted before the parked events, what comes
-// after it was accepted after them. Errors: the context's, ErrUnavailable, ErrClosed, ErrFenced, ErrCorrupt.
+// with Parked set: what comes before such an entry was accepted before the parked events, what comes after it was accepted
+// after them. Where a user's parked events have others between them there are two such entries; see ParkedUser. Errors: the context's, ErrUnavailable, ErrClosed, ErrFenced, ErrCorrupt.
 func (c *Cursor) Next(ctx context.Context) ([]Entry, error) {
 	for {
 		if err := c.err(); err != nil {

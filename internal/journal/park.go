@@ -38,7 +38,12 @@ type Parking struct {
 // ParkedUser says that events of a user are parked.
 type ParkedUser struct {
 	User   string
-	Events int // that are not finished
+	Events int // that are not finished; 0 where the user is told of again
+
+	// More says that the user is told of again, where the last of these events lie. Until then come events of the user that
+	// are not parked but lie between the parked ones: a crash can leave them so, when what was delivered before them has no
+	// outcome yet.
+	More bool
 }
 
 // parkRecord is what is left to do once messages are published: to record that they are.
@@ -204,7 +209,7 @@ func (c *Cursor) Release(positions []Position) {
 	c.parked.release(positions)
 }
 
-// ParkedUsers is how many users Next has yet to tell of.
+// ParkedUsers is how often Next has yet to tell of users.
 func (c *Cursor) ParkedUsers() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,7 +282,7 @@ func (c *Cursor) loadParked(ctx context.Context) error {
 	if err := c.deleteUnrecorded(ctx); err != nil {
 		return err
 	}
-	subject := subjectParked + c.destination + ".>"
+	subject, last := subjectParked+c.destination+".>", map[string]Position{}
 	err := c.journal.scan(ctx, c.journal.parked, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true,
 	}, func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
@@ -289,10 +294,14 @@ func (c *Cursor) loadParked(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("parked events %d: %w", seq, err)
 		}
-		known := c.parked.users[head.user] != nil
+		before := c.parked.left(head.user)
 		c.parked.add(seq, head)
-		if !known && c.parked.users[head.user] != nil {
-			c.announce = append(c.announce, announcement{head.first, head.user})
+		switch {
+		case c.parked.left(head.user) == before: // all of it is finished
+		case before == 0:
+			c.announce = append(c.announce, announcement{at: head.first, user: head.user})
+		default:
+			last[head.user] = head.first
 		}
 		return nil
 	})
@@ -301,14 +310,28 @@ func (c *Cursor) loadParked(ctx context.Context) error {
 			delete(c.parked.messages, seq) // deleted long ago
 		}
 	}
-	slices.SortFunc(c.announce, func(a, b announcement) int { return cmp.Compare(a.at, b.at) })
+	c.announceAgain(last)
 	return err
+}
+
+// announceAgain has Next tell of users once more where the last of their messages lie, and puts everything in order.
+func (c *Cursor) announceAgain(last map[string]Position) {
+	for i := range c.announce {
+		a := &c.announce[i]
+		if at, more := last[a.user]; more {
+			a.more = true
+			c.announce = append(c.announce, announcement{at: at, user: a.user, again: true})
+		}
+	}
+	slices.SortFunc(c.announce, func(a, b announcement) int { return cmp.Compare(a.at, b.at) })
 }
 
 // announcement says that Next is to tell of a user's parked events, in their place in the order.
 type announcement struct {
-	at   Position // of the first of them
-	user string
+	at    Position // of the first of them, or of the first in the last message
+	user  string
+	more  bool // it is told of again
+	again bool
 }
 
 // announced returns the entries that tell of the parked events up to a position.
@@ -317,8 +340,8 @@ func (c *Cursor) announced(upTo Position) []Entry {
 	for len(c.announce) > 0 && c.announce[0].at <= upTo {
 		a := c.announce[0]
 		c.announce = c.announce[1:]
-		told := ParkedUser{User: a.user}
-		if u := c.parked.users[a.user]; u != nil {
+		told := ParkedUser{User: a.user, More: a.more}
+		if u := c.parked.users[a.user]; u != nil && !a.again {
 			told.Events = u.left
 		}
 		entries = append(entries, Entry{Position: a.at, Parked: &told})

@@ -83,6 +83,14 @@ func (p *parking) add(seq uint64, head parkedHead) {
 	p.events += left
 }
 
+// left is how many parked events of a user are not finished.
+func (p *parking) left(user string) int {
+	if u := p.users[user]; u != nil {
+		return u.left
+	}
+	return 0
+}
+
 // take hands out the events of a message that are to be delivered, so many at most. wanted says which still count.
 func (p *parking) take(user string, seq uint64, events []parkedEvent, wanted func(parkedEvent) bool, most int) []Entry {
 	u := p.users[user]

@@ -56,13 +56,14 @@ type model struct {
 	parked   map[string][]string // of each user, in order
 	read     []journal.Entry     // read, and neither finished nor parked
 	unseen   map[string]bool     // users with parked events that Next has not told of yet
+	again    map[string]bool     // users whom Next is to tell of once more
 }
 
 func (m *model) open(p Place) {
 	m.j = p.Open(m.t, nil)
 	m.c = openCursor(m.t, m.j, "d", "web", "app")
 	m.read = nil
-	m.unseen = map[string]bool{}
+	m.unseen, m.again = map[string]bool{}, map[string]bool{}
 	for user, all := range m.parked {
 		m.unseen[user] = len(all) > 0
 	}
@@ -99,7 +100,7 @@ func (m *model) waiting() []string {
 func (m *model) readAll() {
 	m.t.Helper()
 	want := m.waiting()
-	for len(m.read) < len(want) || slices.ContainsFunc(modelUsers, func(u string) bool { return m.unseen[u] }) {
+	for len(m.read) < len(want) || slices.ContainsFunc(modelUsers, func(u string) bool { return m.unseen[u] || m.again[u] }) {
 		some, err := m.c.Next(m.t.Context())
 		if err != nil {
 			m.t.Fatal(err)
@@ -110,15 +111,33 @@ func (m *model) readAll() {
 				continue
 			}
 			all := m.parked[e.Parked.User]
+			if m.again[e.Parked.User] {
+				m.again[e.Parked.User] = false
+				m.allBetween(e.Parked)
+				continue
+			}
 			if !m.unseen[e.Parked.User] || e.Parked.Events != len(all) {
 				m.t.Fatalf("told of %+v, unseen are %v, parked %v", e.Parked, m.unseen, all)
 			}
-			m.unseen[e.Parked.User] = false
+			m.unseen[e.Parked.User], m.again[e.Parked.User] = false, e.Parked.More
 			m.inPlace(e.Parked.User)
 		}
 	}
 	if diff := cmp.Diff(want, ids(m.read), equateEmpty); diff != "" {
 		m.t.Fatal(diff)
+	}
+}
+
+// allBetween checks, when a user is told of again, that what comes from now on was accepted after all that is parked: nothing
+// is left to read that lies between.
+func (m *model) allBetween(told *journal.ParkedUser) {
+	all := m.parked[told.User]
+	last := slices.Index(m.accepted, all[len(all)-1])
+	for _, id := range m.accepted[:last] {
+		waits := userOf(id) == told.User && !m.finished[id] && !slices.Contains(all, id)
+		if waits && !slices.ContainsFunc(m.read, func(e journal.Entry) bool { return e.MessageID == id }) || told.Events > 0 {
+			m.t.Fatalf("told of %+v again, and %s has not been read", told, id)
+		}
 	}
 }
 

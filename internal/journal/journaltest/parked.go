@@ -98,34 +98,34 @@ func parkedStays(t *testing.T, place Place) {
 	mustAppend(t, j, entries("web", 0, 2))
 	mustAppend(t, j, entries("web", 2, 8))
 	all := take(t, c, 10)
-	park(t, c, "late", all[8])
+	park(t, c, "late", all[7])
 	park(t, c, "early", all[1], all[2], all[5])
 	park(t, c, "late", all[9])
 	finish(t, c, outcomes(journal.Delivered, "", unpark(t, c, "early")[:1]))
 	retry := journal.Retry{Attempts: 7, First: time.UnixMilli(1000).UTC(), Next: time.UnixMilli(9000).UTC()}
 	unpark(t, c, "late")
-	c.Defer(all[8].Position, retry)
-	c.Release(positions(all[8:]))
+	c.Defer(all[7].Position, retry)
+	c.Release([]journal.Position{all[7].Position, all[9].Position})
 	look := func(c *journal.Cursor, wantRetry journal.Retry) {
 		t.Helper()
 		if s := status(t, c); s.Parked != 4 || s.Pending != 9 || s.Totals.Delivered != 1 {
 			t.Errorf("got %+v", s)
 		}
 		var order []string
-		for len(order) < 7 {
+		for len(order) < 8 {
 			some, err := c.Next(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, e := range some {
 				if e.Parked != nil {
-					order = append(order, fmt.Sprint(e.Parked.User, " ", e.Parked.Events))
+					order = append(order, fmt.Sprint(e.Parked.User, " ", e.Parked.Events, " ", e.Parked.More))
 				} else {
 					order = append(order, e.MessageID)
 				}
 			}
 		}
-		want := []string{"web-0", "early 2", "web-3", "web-4", "web-6", "web-7", "late 2"}
+		want := []string{"web-0", "early 2 false", "web-3", "web-4", "web-6", "late 2 true", "web-8", "late 0 false"}
 		if diff := cmp.Diff(want, order); diff != "" {
 			t.Error(diff)
 		}
@@ -133,7 +133,7 @@ func parkedStays(t *testing.T, place Place) {
 			t.Errorf("early has %v", got)
 		}
 		late := unpark(t, c, "late")
-		if got := ids(late); fmt.Sprint(got) != "[web-8 web-9]" {
+		if got := ids(late); fmt.Sprint(got) != "[web-7 web-9]" {
 			t.Errorf("late has %v", got)
 		}
 		if diff := cmp.Diff(wantRetry, late[0].Retry); diff != "" {
