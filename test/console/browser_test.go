@@ -105,10 +105,20 @@ func (b *tab) visit(t *testing.T, path string) {
 	b.do(t, "visit "+path, chromedp.Navigate(b.base+path))
 }
 
-// click clicks on what a CSS selector finds first, once it can be seen.
+// click clicks on what a CSS selector finds first, once it can be seen. The page may just have put something else in its
+// place: then that is clicked on.
 func (b *tab) click(t *testing.T, selector string) {
 	t.Helper()
-	b.do(t, "click "+selector, chromedp.Click(chromedp.CSS(selector)))
+	const replaced = "Could not find node with given id"
+	for {
+		err := chromedp.Do(b, chromedp.Click(chromedp.CSS(selector)))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), replaced) {
+			t.Fatalf("click %s: %v\n%s", selector, err, b.text())
+		}
+	}
 }
 
 // until waits until an expression in the page holds.
