@@ -70,7 +70,11 @@ func (c *cluster) health() error {
 	if failed := c.failed.Load(); failed != nil {
 		return *failed
 	}
-	if status := c.conn.Status(); status != nats.CONNECTED {
+	switch status := c.conn.Status(); status {
+	case nats.CONNECTED:
+	case nats.CLOSED: // by us: it is never given up otherwise
+		return ErrClosed
+	default:
 		return fmt.Errorf("%w: no connection to NATS (%s)", ErrUnavailable, status)
 	}
 	if trouble := c.trouble.Load(); trouble != nil {
